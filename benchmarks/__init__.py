@@ -1,0 +1,1 @@
+"""What `curb bench` runs, with the limits it must stay within."""

@@ -1,0 +1,1 @@
+"""`curb` itself: the command line, the embedded engines and their supervision."""

@@ -1,0 +1,1 @@
+"""Wire contracts everyone shares: topics, payloads, codes and golden examples."""

@@ -1,0 +1,1 @@
+"""The technician's tools: from a bare board to a trusted gate."""

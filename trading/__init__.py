@@ -1,0 +1,1 @@
+"""The trading engine: pure, deterministic, integers only."""
