@@ -1,1 +1,1 @@
-"""The part of the wire contracts that MicroPython runs as it is: no typing, no third party, no I/O."""
+"""The wire contracts that MicroPython runs as they are: no typing, no third party, no I/O."""

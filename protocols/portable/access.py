@@ -1,4 +1,4 @@
-"""The access decision, written once; the gate, the edge agent and the cloud call it with what each knows.
+"""The access decision, written once; gate, edge agent and cloud call it with what each knows.
 
 Order: vehicle present -> card readable -> tag not blocked -> card level -> right for this lot and
 direction -> inside its window (grace included) -> anti-passback -> lot state -> admit. What a
@@ -24,7 +24,7 @@ FOREVER_S = 0xFFFFFFFF
 
 
 class Lot:
-    """What a decider knows about the lot a lane belongs to; the attributes are `codes` constants."""
+    """What a decider knows about the lot of a lane; the attributes are `codes` constants."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Lot:
 
 
 def decide(direction, vehicle, read, level, copied, rights, now_s, lot, inside, stale):
-    """The reason code (see codes.REASONS) for one card at one lane, and the index of the right used.
+    """The reason code (codes.REASONS) for a card at a lane, and the index of the right used.
 
     direction: codes.ENTRY or codes.EXIT, of the lane.
     vehicle: whether a car stands on the arming loop.
