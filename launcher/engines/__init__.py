@@ -1,0 +1,1 @@
+"""The engines that come as wheels; each one is replaced by naming its URL in the settings."""

