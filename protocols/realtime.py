@@ -73,14 +73,14 @@ class Message(msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True):
     """What every message has in common: a tag `t`, unknown fields ignored, defaults left out."""
 
 
-class Authenticate(Message, tag="auth"):
+class Authenticate(Message, frozen=True, tag="auth"):
     """First message of a connection, and again with a newer token before the first expires."""
 
     token: str
     v: int = VERSION
 
 
-class Subscribe(Message, tag="subscribe"):
+class Subscribe(Message, frozen=True, tag="subscribe"):
     """Join a room; `epoch` and `after` together name the last event this client has had."""
 
     room: str
@@ -88,25 +88,25 @@ class Subscribe(Message, tag="subscribe"):
     after: int | None = None
 
 
-class Unsubscribe(Message, tag="unsubscribe"):
+class Unsubscribe(Message, frozen=True, tag="unsubscribe"):
     """Leave a room; nothing of that room is sent after the answer."""
 
     room: str
 
 
-class Ping(Message, tag="ping"):
+class Ping(Message, frozen=True, tag="ping"):
     """Sent by either side; the other answers Pong with the same `id`."""
 
     id: int = 0
 
 
-class Pong(Message, tag="pong"):
+class Pong(Message, frozen=True, tag="pong"):
     """The answer to Ping."""
 
     id: int = 0
 
 
-class Welcome(Message, tag="welcome"):
+class Welcome(Message, frozen=True, tag="welcome"):
     """The token was accepted; also the answer to a renewal.
 
     heartbeat_s: the server sends something at least this often, and expects the same of the
@@ -122,28 +122,35 @@ class Welcome(Message, tag="welcome"):
     v: int = VERSION
 
 
-class Subscribed(Message, tag="subscribed"):
+class Subscribed(Message, frozen=True, tag="subscribed"):
     """The room is joined at (epoch, seq); the next event of the room is seq + 1.
 
-    snapshot: None when the client resumed, and what it missed follows as ordinary events; else
-        the whole state, replacing what the client knew. A second Subscribed for a room that is
-        already joined means that history broke and the client must start from this one.
+    snapshot: the room's whole state, replacing what the client knew. A Subscribed for a room that
+        is already joined means that history broke and the client must start from this one.
     """
 
     room: str
     epoch: str
     seq: int
-    snapshot: msgspec.Raw | None = None
+    snapshot: msgspec.Raw
 
 
-class Unsubscribed(Message, tag="unsubscribed"):
+class Resumed(Message, frozen=True, tag="resumed"):
+    """The room is joined again where the client left it; what it missed follows as events."""
+
+    room: str
+    epoch: str
+    seq: int
+
+
+class Unsubscribed(Message, frozen=True, tag="unsubscribed"):
     """The room is left, on request or because the right to hear it ended."""
 
     room: str
     code: Code
 
 
-class RoomEvent(Message, tag="event"):
+class RoomEvent(Message, frozen=True, tag="event"):
     """One fact in a room.
 
     seq: one more than the last event of this room and epoch; starts at 1.
@@ -157,7 +164,7 @@ class RoomEvent(Message, tag="event"):
     data: msgspec.Raw
 
 
-class Refused(Message, tag="refused"):
+class Refused(Message, frozen=True, tag="refused"):
     """One request was refused; the connection and its other rooms go on."""
 
     code: Code
@@ -165,7 +172,7 @@ class Refused(Message, tag="refused"):
     room: str | None = None
 
 
-class Goodbye(Message, tag="goodbye"):
+class Goodbye(Message, frozen=True, tag="goodbye"):
     """The last message before the server closes, when there is still a way to send it."""
 
     code: Code
@@ -173,7 +180,9 @@ class Goodbye(Message, tag="goodbye"):
 
 
 FromClient = Authenticate | Subscribe | Unsubscribe | Ping | Pong
-FromServer = Welcome | Subscribed | Unsubscribed | RoomEvent | Refused | Goodbye | Ping | Pong
+FromServer = (
+    Welcome | Subscribed | Resumed | Unsubscribed | RoomEvent | Refused | Goodbye | Ping | Pong
+)
 
 _from_client: Final = msgspec.json.Decoder(FromClient)
 _from_server: Final = msgspec.json.Decoder(FromServer)
@@ -191,9 +200,10 @@ def decode_from_client(frame: bytes | str) -> FromClient:
         MalformedMessageError: not JSON, an unknown `t`, or a field missing or of a wrong type.
     """
     try:
-        return _from_client.decode(frame)
+        message: FromClient = _from_client.decode(frame)
     except msgspec.DecodeError as error:
         raise MalformedMessageError(str(error)) from error
+    return message
 
 
 def decode_from_server(frame: bytes | str) -> FromServer:
@@ -204,9 +214,10 @@ def decode_from_server(frame: bytes | str) -> FromServer:
             know, which it should count and skip.
     """
     try:
-        return _from_server.decode(frame)
+        message: FromServer = _from_server.decode(frame)
     except msgspec.DecodeError as error:
         raise MalformedMessageError(str(error)) from error
+    return message
 
 
 def encode(message: Message) -> bytes:
@@ -239,13 +250,13 @@ def event_frame_parts(
 
 
 class SequenceGapError(Exception):
-    """Events of a room were missed; reconnect and resume, and report it: a server must not do so."""
+    """Events of a room were missed, which no server should let happen: report it and resume."""
 
 
 class RoomFollower:
     """One client's place in one room: tells new events from doubled ones and notices a gap.
 
-    Feed it every Subscribed and RoomEvent of its room, in the order received.
+    Feed it every Subscribed, Resumed and RoomEvent of its room, in the order received.
     """
 
     def __init__(self, room: str) -> None:
@@ -259,18 +270,19 @@ class RoomFollower:
             return Subscribe(self.room)
         return Subscribe(self.room, self.epoch, self.seq)
 
-    def joined(self, message: Subscribed) -> None:
+    def joined(self, message: Subscribed | Resumed) -> None:
         """Take the place the server gave.
 
         Raises:
             SequenceGapError: the server says it resumed, but not where this follower stands.
         """
-        if message.snapshot is None and (message.epoch, message.seq) != (self.epoch, self.seq):
+        place = (message.epoch, message.seq)
+        if isinstance(message, Resumed) and place != (self.epoch, self.seq):
             raise SequenceGapError(
-                f"{self.room} resumed at {message.epoch}/{message.seq}, "
-                f"but this client stands at {self.epoch}/{self.seq}."
+                f"{self.room} resumed at {place}, but this client stands at "
+                f"{(self.epoch, self.seq)}."
             )
-        self.epoch, self.seq = message.epoch, message.seq
+        self.epoch, self.seq = place
 
     def is_new(self, message: RoomEvent) -> bool:
         """Whether this event is the next one; False for one that was already had.
