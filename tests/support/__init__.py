@@ -1,1 +1,1 @@
-"""What tests share: real engines, and fakes we own."""
+"""Fakes we own and helpers that several packages' tests share."""
