@@ -1,0 +1,1 @@
+"""What every feature of the cloud stands on, and that knows no feature itself."""

@@ -1,0 +1,78 @@
+"""PostgreSQL: a session for each request, committed once, and bare asyncpg for hot paths."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from cloud.kit import columns
+from cloud.kit.settings import Settings
+
+__all__ = ["AsyncSession", "Database", "columns"]
+
+READY_TIMEOUT_S = 2.0
+
+
+class Database:
+    """Both ways to the database. `open_database` makes it and closes it."""
+
+    def __init__(self, engine: AsyncEngine, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.engine = engine
+        self.pool = pool
+        # Expiring would reload each attribute after the commit, which async code cannot do.
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def is_ready(self) -> bool:
+        """Whether the database answers within two seconds."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self.pool.fetchval("SELECT 1")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Connect; every connection is closed when the block ends."""
+    server_settings = {
+        "application_name": "curb",
+        "timezone": "UTC",
+        "statement_timeout": str(settings.statement_timeout_ms),
+        "idle_in_transaction_session_timeout": str(settings.statement_timeout_ms * 2),
+    }
+
+    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+        return await asyncpg.connect(settings.database_url, server_settings=server_settings)
+
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,  # asyncpg reads the address itself, sockets and options included
+        pool_size=settings.database_connections_max,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_recycle=1_800,
+    )
+    try:
+        async with asyncpg.create_pool(
+            settings.database_url,
+            min_size=1,
+            max_size=settings.database_connections_max,
+            server_settings=server_settings,
+        ) as pool:
+            yield Database(engine, pool)
+    finally:
+        await engine.dispose()

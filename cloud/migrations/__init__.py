@@ -1,0 +1,1 @@
+"""The database's shape: one linear chain of readable steps, each owned by one feature."""
