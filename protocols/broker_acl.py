@@ -76,7 +76,11 @@ def nats_authorization(clients: Sequence[Client]) -> str:
     below `$MQTT.>` and acknowledges over `_INBOX`-like replies by itself: clients need no
     permission for them beyond what is said here.
     """
-    users = []
+    # An empty list would switch authorization off: nats-server then admits every certificate. A CN
+    # of "." is no slug, so nobody holds it.
+    users = [
+        '    { user: "CN=.", permissions: { publish: { deny: ">" }, subscribe: { deny: ">" } } }'
+    ]
     for client in clients:
         publish = ", ".join(f'"{s}"' for s in _nats_subjects(client.publish))
         subscribe = ", ".join(f'"{s}"' for s in _nats_subjects(client.subscribe))
