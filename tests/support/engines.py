@@ -4,7 +4,6 @@ Nothing here that matters can be lost, so syncing to disk is off; all else is as
 """
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from launcher.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "curb_template"
+# In a process of its own: Alembic starts an event loop, and the tests may be inside of one.
+_MIGRATE = "import sys; from cloud.migrations.run import migrate; migrate(sys.argv[1])"
 
 
 @contextlib.contextmanager
@@ -74,9 +75,8 @@ def migrated_template(server: Postgres) -> str:
         return TEMPLATE
     url = server.create_database(TEMPLATE)
     done = subprocess.run(
-        [sys.executable, "-m", "cloud", "migrate"],
+        [sys.executable, "-c", _MIGRATE, url],
         cwd=ROOT,
-        env=dict(os.environ) | {"CURB_DATABASE_URL": url},
         capture_output=True,
         text=True,
         timeout=120,
