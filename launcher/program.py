@@ -149,17 +149,23 @@ class Program:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(self.stop_signal)
 
-    def stop(self) -> None:
-        """Stop the child and all it started: politely, after `stop_within_s` by SIGKILL."""
+    def stop(self, is_impatient: Callable[[], bool] = lambda: False) -> None:
+        """Stop the child and all it started: politely, after `stop_within_s` by SIGKILL.
+
+        is_impatient: asked while waiting; once it says yes, nothing is waited for any more.
+        """
         process = self._process
         if process is None:
             return
         self.ask_to_stop()
-        try:
-            process.wait(self.stop_within_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        deadline = time.monotonic() + self.stop_within_s
+        while process.poll() is None:
+            if is_impatient() or time.monotonic() > deadline:
+                process.kill()
+                process.wait()
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_S * 2)
         self.sweep()
 
     def sweep(self) -> None:
