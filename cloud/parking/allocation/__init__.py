@@ -1,0 +1,1 @@
+"""Which space a booking gets, and why that one."""

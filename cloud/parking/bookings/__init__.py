@@ -1,0 +1,1 @@
+"""Spaces held for a window, from the first wish to the last car out."""

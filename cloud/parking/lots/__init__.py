@@ -1,0 +1,1 @@
+"""Car parks with their floors, spaces and policies, and how full they are."""

@@ -1,0 +1,1 @@
+"""How stays and bookings are paid: one protocol for providers, the wallet built in."""

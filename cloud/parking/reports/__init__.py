@@ -1,0 +1,1 @@
+"""Overviews for operators: occupancy, exceptions, revenue by day."""

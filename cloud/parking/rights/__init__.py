@@ -1,0 +1,1 @@
+"""What lets each card pass at each site, computed from tags, bookings and permits."""

@@ -1,0 +1,1 @@
+"""Vehicles actually inside: opened and closed by passages, priced at the exit."""

@@ -1,0 +1,1 @@
+"""RFID cards: whose they are, how hard they are to copy, and whether they are blocked."""

@@ -1,0 +1,1 @@
+"""The vehicles of drivers; plates are stored encrypted."""
