@@ -1,1 +1,5 @@
-"""MicroPython on the gate. On a board these modules lie at the root of the flash, not in a package."""
+"""MicroPython on the gate: drivers, cards, lane logic, links, updates.
+
+Packages keep their names everywhere: `from firmware.cards import ntag` and `from protocols.portable import macs`
+mean the same under CPython, under MicroPython on a desk and on a board (`/firmware/...` on its flash).
+"""

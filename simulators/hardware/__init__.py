@@ -1,0 +1,2 @@
+"""The world a gate senses, in software that runs on CPython and MicroPython alike: reader chip,
+cards."""
