@@ -61,7 +61,9 @@ def _nats_subjects(filters: Iterable[str]) -> list[str]:
     subjects: list[str] = []
     for topic in filters:
         subject = topic.replace("/", ".").replace("+", "*")
-        if subject.endswith(".#"):
+        if subject == "#":
+            subjects.append(">")
+        elif subject.endswith(".#"):
             # In NATS `a.>` does not match `a`, which MQTT's `a/#` does.
             subjects += [subject[:-2], subject[:-2] + ".>"]
         else:
