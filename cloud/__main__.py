@@ -1,16 +1,32 @@
-"""`python -m cloud COMMAND`: one process of the cloud, and the few things done to it by hand."""
+"""`python -m cloud`: one process of the cloud, and the few things done to it by hand.
 
+Everything heavy is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+import asyncio
+import json
 import os
 import sys
+from typing import Any
 
 import click
 
-from cloud.kit.settings import SettingsError
+from cloud.kit.settings import SettingsError, load_settings
 
 
-@click.group()
-def main() -> None:
-    """One process of Curb's cloud. Settings come from CURB_... variables."""
+@click.group(invoke_without_command=True)
+@click.option("--roles", default="api,parking,relay,ingress", show_default=True, metavar="ROLE,...")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="0 lets the system choose one.")
+@click.pass_context
+def main(context: click.Context, roles: str, host: str, port: int) -> None:
+    """Serve, in the given roles, until SIGTERM. Settings come from CURB_... variables."""
+    if context.invoked_subcommand is not None:
+        return
+    from cloud.roles import parse_roles
+    from cloud.serve import serve
+
+    serve(load_settings(), parse_roles(roles), host, port)
 
 
 @main.command()
@@ -25,8 +41,75 @@ def migrate() -> None:
     click.echo("The database has the newest shape.")
 
 
-if __name__ == "__main__":
+@main.command()
+@click.argument("email")
+@click.option("--role", "roles", multiple=True, required=True, help="Give it once for each role.")
+@click.option("--name", default="", help="What the user is called; default: the address.")
+@click.option("--password-stdin", is_flag=True, help="Read the password instead of making one.")
+@click.option("--if-no-admin", is_flag=True, help="Do nothing when there is an admin already.")
+def create_user(
+    email: str, roles: tuple[str, ...], name: str, *, password_stdin: bool, if_no_admin: bool
+) -> None:
+    """Create a user with any roles; prints one JSON object.
+
+    A password that was made is in it, this once. For an address that exists: `"created": false`.
+    """
+    from cloud.bootstrap import create_user as create
+
+    given = sys.stdin.readline().rstrip("\n") if password_stdin else None
+    _print(
+        asyncio.run(
+            create(
+                load_settings(),
+                email,
+                roles,
+                name=name or email,
+                password=given,
+                if_no_admin=if_no_admin,
+            )
+        )
+    )
+
+
+@main.command()
+@click.option("--email", default="admin@curb.local", show_default=True)
+def create_admin(email: str) -> None:
+    """Create the first admin with a generated password, printed once; harmless afterwards."""
+    from cloud.bootstrap import create_user as create
+
+    settings = load_settings()
+    _print(asyncio.run(create(settings, email, ("admin",), name="Admin", if_no_admin=True)))
+
+
+@main.command()
+def audit_verify() -> None:
+    """Check the whole audit trail; prints one JSON object, exits 1 at the first flaw."""
+    from cloud.bootstrap import verify_audit
+
+    found = asyncio.run(verify_audit(load_settings()))
+    _print(found)
+    sys.exit(0 if found["is_intact"] else 1)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from cloud.bootstrap import openapi_document
+
+    _print(asyncio.run(openapi_document(load_settings())))
+
+
+def _print(answer: dict[str, Any]) -> None:
+    click.echo(json.dumps(answer))
+
+
+def run() -> None:
+    """The command line; a wrong setting or a taken port is one sentence, not a traceback."""
     try:
         main()
-    except SettingsError as error:
+    except (SettingsError, OSError) as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    run()

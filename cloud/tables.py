@@ -2,9 +2,12 @@
 
 from sqlmodel import SQLModel
 
-from cloud.kit import columns
+from cloud.accounts.auth import tables as auth
+from cloud.accounts.users import tables as users
+from cloud.audit import tables as audit
+from cloud.kit import idempotency
 
 # Importing a feature's tables registers them; add one line for each `tables.py`.
-TABLES = (columns,)
+TABLES = (idempotency, users, auth, audit)
 
 METADATA = SQLModel.metadata

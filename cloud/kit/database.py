@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from cloud.kit import columns
+from cloud.kit.errors import AppError
 from cloud.kit.settings import Settings
 
 __all__ = ["AsyncSession", "Database", "columns"]
@@ -31,9 +32,21 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
-        async with self._sessions() as session, session.begin():
-            yield session
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        A refusal that says `keeps_work` is committed too, and raised on.
+        """
+        async with self._sessions() as session:
+            kept: AppError | None = None
+            async with session.begin():
+                try:
+                    yield session
+                except AppError as refusal:
+                    if not refusal.keeps_work:
+                        raise
+                    kept = refusal
+            if kept is not None:
+                raise kept
 
     async def is_ready(self) -> bool:
         """Whether the database answers within two seconds."""

@@ -9,10 +9,13 @@ class AppError(Exception):
     status: the HTTP status of the answer.
     code: stable, snake_case; clients branch on it, so it is never renamed.
     message: a whole sentence with the values that matter and what to do next.
+    keeps_work: the refusal is itself a fact worth keeping (a stolen token was shown, a car was
+        turned away): what the request wrote is committed although it is refused.
     """
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "refused"
+    keeps_work: ClassVar[bool] = False
 
     def __init__(self, message: str, *, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)

@@ -36,12 +36,17 @@ class ProcessRole(StrEnum):
 
 @dataclass(frozen=True)
 class Kit:
-    """The process's shared tools; one object, made in `app.py`, handed to every `wire`."""
+    """The process's shared tools; one object, made in `app.py`, handed to every `wire`.
+
+    clock: the time of the business: a simulator may hold it still or let it run.
+    real_clock: time that passes by itself, for the lifetimes of tokens and logins only.
+    """
 
     settings: Settings
     database: Database
     redis: Redis
     clock: Clock
+    real_clock: Clock
     ids: Ids
     cipher: FieldCipher
     acts: ActRecorder
@@ -65,6 +70,7 @@ class Feature:
 
     routes: controllers or handlers; each declares who may call it (`cloud.accounts.access`).
     dependencies: name -> provider, for `NamedDependency[...]`; names are shared by the whole app.
+    state: name -> object for `app.state`, where guards and sockets find it.
     tasks: what runs beside the requests.
     resources: opened before the first request and task, closed after the last, in order.
     """
@@ -72,5 +78,6 @@ class Feature:
     name: str
     routes: tuple[ControllerRouterHandler, ...] = ()
     dependencies: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    state: Mapping[str, object] = field(default_factory=dict)
     tasks: tuple[NamedTask, ...] = ()
     resources: tuple[Callable[[], AbstractAsyncContextManager[Any]], ...] = ()

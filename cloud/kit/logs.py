@@ -39,7 +39,13 @@ def set_up_logs(settings: Settings, stream: TextIO = sys.stderr) -> None:
     on_terminal = stream.isatty() if settings.log_format == "auto" else None
     renderer: list[Any]
     if on_terminal or settings.log_format == "console":
-        renderer = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        renderer = [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(),
+                # The pretty one prints local variables, passwords among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     else:
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(stream)

@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
-from cloud.kit.errors import AppError
+from cloud.kit.errors import AppError, ForbiddenError, UnauthenticatedError, UnavailableError
 from cloud.kit.logs import correlation_id
 
 log = structlog.get_logger()
@@ -33,6 +33,9 @@ _CODES: Final[Mapping[int, tuple[str, str]]] = {
     429: ("rate_limited", "Too many requests; wait as long as Retry-After says."),
     503: ("unavailable", "Something this needs does not answer; try again in a moment."),
 }
+
+# What every route behind a guard may answer beside its own refusals.
+ACCESS_PROBLEMS: Final = (UnauthenticatedError, ForbiddenError, UnavailableError)
 
 
 class FieldProblem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -179,6 +179,12 @@ class Settings:
         parse=_whole(1_024, 104_857_600),
         default=1_048_576,
     )
+    ws_message_bytes_max: int = _setting(
+        "CURB_WS_MESSAGE_BYTES_MAX",
+        "the largest WebSocket message that is read, in bytes",
+        parse=_whole(1_024, 1_048_576),
+        default=65_536,
+    )
     log_format: str = _setting(
         "CURB_LOG_FORMAT",
         "json, console, or auto: console on a terminal, json elsewhere",

@@ -1,0 +1,1 @@
+"""How users prove who they are: passwords, logins, access and refresh tokens."""

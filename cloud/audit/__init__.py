@@ -1,0 +1,1 @@
+"""The record of privileged acts, which cannot be edited unnoticed."""

@@ -1,0 +1,136 @@
+"""A write that is sent twice happens once: the `Idempotency-Key` header.
+
+The answer is stored in the transaction of the work itself, so there is no moment in which one
+exists without the other. A refused request stores nothing: it may be corrected and sent again
+with the same key.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Field, SQLModel, col
+
+from cloud.kit.clock import Clock
+from cloud.kit.columns import UtcDateTime
+from cloud.kit.database import AsyncSession
+from cloud.kit.errors import ConflictError
+
+KEPT_FOR: Final = timedelta(hours=24)
+KEY_CHARS_MAX: Final = 128
+
+T = TypeVar("T")
+
+
+class IdempotencyConflictError(ConflictError):
+    """The key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyRow(SQLModel, table=True):
+    """The answer that a key got."""
+
+    __tablename__: ClassVar[str] = "idempotency_keys"
+
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: bytes
+    answer: bytes | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class Once:
+    """The dependency `once`: wrap the work of a write route in it.
+
+    return await once.answer(Booking, lambda: bookings.create(user.id, data))
+    """
+
+    def __init__(
+        self, session: AsyncSession, now: datetime, caller: str, key: str | None, fingerprint: bytes
+    ) -> None:
+        self._session = session
+        self._now = now
+        self._caller = caller
+        self._key = key
+        self._fingerprint = fingerprint
+
+    async def answer(self, kind: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        """The work's answer, or the stored one if this key has had its answer before.
+
+        Without a key it is just the work. A second request with the same key waits until the
+        first has committed or failed.
+
+        Raises:
+            IdempotencyConflictError: the key came with another method, path or body before.
+        """
+        if self._key is None:
+            return await work()
+        if (stored := await self._claim(self._key)) is not None:
+            return msgspec.json.decode(stored, type=kind)
+        answer = await work()
+        row = await self._session.get_one(IdempotencyRow, (self._caller, self._key))
+        row.answer = msgspec.json.encode(answer)
+        return answer
+
+    async def _claim(self, key: str) -> bytes | None:
+        """The stored answer, or None when the key is ours; the unique index makes others wait."""
+        claim = (
+            insert(IdempotencyRow)
+            .values(
+                caller=self._caller, key=key, fingerprint=self._fingerprint, created_at=self._now
+            )
+            .on_conflict_do_nothing()
+            .returning(col(IdempotencyRow.key))
+        )
+        if await self._session.scalar(claim) is not None:
+            return None
+        found = await self._session.get_one(IdempotencyRow, (self._caller, key))
+        if found.fingerprint != self._fingerprint or found.answer is None:
+            raise IdempotencyConflictError(
+                "This Idempotency-Key was used for another request; make a new one for each write."
+            )
+        return found.answer
+
+
+class OnceProvider:
+    """Makes the dependency `once`; `app.py` holds the one object."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(
+        self,
+        request: Request[Any, Any, Any],
+        session: NamedDependency[AsyncSession],
+        idempotency_key: Annotated[
+            str | None,
+            HeaderParameter(
+                name="Idempotency-Key",
+                min_length=8,
+                max_length=KEY_CHARS_MAX,
+                pattern=r"^[\x21-\x7e]+$",
+                description="Sent again with the same key, a write happens once (kept for a day).",
+            ),
+        ] = None,
+    ) -> Once:
+        """One for this request."""
+        user = request.scope.get("user")
+        caller = str(user.id) if user is not None else "anyone"
+        head = f"{request.method} {request.url.path}\n".encode()
+        fingerprint = hashlib.sha256(head + await request.body()).digest()
+        return Once(session, self._clock.now(), caller, idempotency_key, fingerprint)
+
+
+async def forget_old_keys(session: AsyncSession, now: datetime) -> None:
+    """Remove keys older than a day."""
+    await session.execute(
+        delete(IdempotencyRow).where(col(IdempotencyRow.created_at) < now - KEPT_FOR)
+    )

@@ -1,0 +1,79 @@
+"""Runs one process of the cloud: connect, wire, serve, until a signal or a failed task."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+import uvloop
+
+from cloud.app import build_asgi, open_kit, running, wire_features
+from cloud.kit.feature import ProcessRole
+from cloud.kit.logs import set_up_logs
+from cloud.kit.settings import Settings
+
+log = structlog.get_logger()
+
+GRACE_S = 5
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with signals left to `_serve`: its own way ends the process before we close."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+
+def serve(settings: Settings, roles: frozenset[ProcessRole], host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; raises what a failed task raised.
+
+    port: 0 lets the system choose; the log line `serving` says which.
+    """
+    set_up_logs(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, roles, host, port))
+
+
+async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, port: int) -> None:
+    listener = _listen(host, port)
+    async with open_kit(settings) as kit:
+        features = wire_features(kit)
+        config = uvicorn.Config(
+            build_asgi(kit, features, has_api=ProcessRole.API in roles),
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=settings.ws_message_bytes_max,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        server = Server(config)
+        _stop_on_signals(server)
+        log.info("serving", roles=sorted(roles), host=host, port=listener.getsockname()[1])
+        async with running(kit, features, roles):
+            await server.serve(sockets=[listener])
+    log.info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before connecting to anything: a taken port is the likeliest fault, so said first."""
+    listener = socket.create_server((host, port), backlog=2_048)
+    listener.setblocking(False)
+    return listener
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
