@@ -106,6 +106,19 @@ class Settings:
         parse=Path,
         default=Path(),
     )
+    mqtt_permissions_file: Path = _setting(
+        "CURB_MQTT_PERMISSIONS_FILE",
+        "the broker's list of clients, written at every enrolment and revocation "
+        "(*.acl: for mosquitto, else nats-server); empty: somebody else keeps it",
+        parse=Path,
+        default=Path(),
+    )
+    mqtt_pid_file: Path = _setting(
+        "CURB_MQTT_PID_FILE",
+        "the broker's pid file, to make it read that list again; empty: it is not told",
+        parse=Path,
+        default=Path(),
+    )
     events_url: str = _setting(
         "CURB_EVENTS_URL",
         "the event stream, redis://... or kafka://...; empty: the same server as CURB_REDIS_URL",
