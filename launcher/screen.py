@@ -1,0 +1,98 @@
+"""What `curb up` shows: progress while it starts, then a table of addresses and log-ins.
+
+On a terminal a progress bar; elsewhere a line a step. Nothing here starts a thread: children are
+forked while it is on the screen.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Table
+
+_REFRESH_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """One generated account."""
+
+    role: str
+    email: str
+    password: str
+
+
+class Screen:
+    """One start of the system, told to the person at the terminal."""
+
+    def __init__(self, steps: int) -> None:
+        self.console = Console(highlight=False)
+        self._started_s = time.monotonic()
+        self._drawn_s = 0.0
+        self._step_s = 0.0
+        self._title = ""
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        if self.console.is_terminal:
+            self._progress = Progress(
+                SpinnerColumn(),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                console=self.console,
+                auto_refresh=False,
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=steps)
+            self._progress.start()
+
+    def begin_step(self, title: str) -> None:
+        """A step starts."""
+        self._title, self._step_s = title, time.monotonic()
+        if self._progress is not None:
+            self._progress.update(self._task, description=title)
+            self.tick()
+
+    def end_step(self) -> None:
+        """The step is done."""
+        line = f"{self._title} ready ({time.monotonic() - self._step_s:.1f} s)"
+        if self._progress is not None:
+            self._progress.console.print(f"[green]✓[/] {line}")
+            self._progress.advance(self._task)
+        else:
+            self.say(line)
+
+    def tick(self) -> None:
+        """Keep the picture moving; called while waiting."""
+        now_s = time.monotonic()
+        if self._progress is not None and now_s - self._drawn_s > _REFRESH_S:
+            self._drawn_s = now_s
+            self._progress.refresh()
+
+    def end_progress(self) -> None:
+        """Take the progress bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def say(self, sentence: str) -> None:
+        """One line of news."""
+        self.console.print(sentence, markup=False, soft_wrap=True)
+
+    def show_system(self, urls: Mapping[str, str], log_ins: Sequence[LogIn]) -> None:
+        """Where everything is, and who may come in."""
+        self.end_progress()
+        self.say(f"Curb is up after {time.monotonic() - self._started_s:.1f} s.")
+        addresses = Table(box=None, padding=(0, 2), show_header=False)
+        for name, url in urls.items():
+            addresses.add_row(name, url)
+        self.console.print(addresses)
+        if log_ins:
+            people = Table(box=None, padding=(0, 2))
+            for column in ("log-in", "e-mail", "password"):
+                people.add_column(column)
+            for log_in in log_ins:
+                people.add_row(log_in.role, log_in.email, log_in.password)
+            self.console.print(people)
+        self.say("Ctrl-C stops everything; the data stays.")

@@ -1,0 +1,41 @@
+"""What `curb status` says: read from the running system's own note, checked against its lock."""
+
+from pathlib import Path
+from typing import Any
+
+from launcher.data_folder import DataFolder, default_data_folder
+from launcher.errors import NotRunningError
+
+
+def read_status(data: Path | None) -> dict[str, Any]:
+    """The running system: `pid`, `data`, `started_at`, `is_up`, `urls`, `children`.
+
+    Raises:
+        NotRunningError: nothing runs on that folder.
+    """
+    folder = DataFolder(data or default_data_folder())
+    pid = folder.owner_pid()
+    if pid is None:
+        raise NotRunningError(f"Nothing runs on {folder.path}. Start it with: curb up")
+    return {"pid": pid, "data": str(folder.path), "is_up": False} | folder.read("running.json")
+
+
+def print_status(status: dict[str, Any]) -> None:
+    """The same for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    state = "is up" if status["is_up"] else "is starting or stopping"
+    console.print(
+        f"Curb {state}: process {status['pid']}, data in {status['data']}", soft_wrap=True
+    )
+    for name, url in status.get("urls", {}).items():
+        console.print(f"  {name}: {url}", soft_wrap=True)
+    table = Table(box=None, padding=(0, 2))
+    for column in ("program", "state", "process", "restarts"):
+        table.add_column(column)
+    for child in status.get("children", []):
+        pid = str(child["pid"] or "")
+        table.add_row(child["name"], child["state"], pid, str(child["restarts"]))
+    console.print(table)

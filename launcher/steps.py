@@ -1,0 +1,107 @@
+"""What `curb up` does, step by step; `up.py` holds their order.
+
+Each step may run any number of times on the same data. A step whose engine is named in the settings
+starts nothing.
+"""
+
+from launcher.data_folder import DataFolder
+from launcher.engines.broker import BrokerTls, NatsBroker
+from launcher.engines.postgres import Postgres
+from launcher.engines.valkey import Valkey
+from launcher.errors import PortTakenError
+from launcher.ports import LOOPBACK, free_port, is_free
+from launcher.settings import DATABASE
+from launcher.system import System
+
+_BROKER_NAMES = (LOOPBACK, "localhost")
+
+
+def start_postgres(system: System) -> None:
+    """PostgreSQL with the cloud's database in it."""
+    if system.is_given("CURB_DATABASE_URL"):
+        return
+    folder = system.folder
+    choose_engine_port(folder, "postgres", is_fixed=False)
+    server = Postgres(
+        folder / "postgres",
+        port=folder.port("postgres"),
+        password=folder.secret("postgres"),
+        log_path=folder.log_path("postgres"),
+    )
+    system.start(server)
+    server.create_database(DATABASE)
+    system.postgres = server
+
+
+def start_valkey(system: System) -> None:
+    """Valkey, empty or with what it held."""
+    if system.is_given("CURB_REDIS_URL"):
+        return
+    folder = system.folder
+    choose_engine_port(folder, "valkey", is_fixed=False)
+    server = Valkey(
+        folder / "valkey",
+        port=folder.port("valkey"),
+        password=folder.secret("valkey"),
+        log_path=folder.log_path("valkey"),
+    )
+    system.start(server)
+
+
+def start_cloud_broker(system: System) -> None:
+    """The broker through which sites reach the cloud, certified by the project's authority."""
+    from cloud.devices.enrolment.broker_certificates import (
+        issue_broker_certificate,
+        issue_cloud_client,
+        write_first_permissions,
+    )
+
+    authority = system.folder / "cloud" / "ca"
+    issue_cloud_client(authority)
+    if system.is_given("CURB_MQTT_URL"):
+        return
+    folder = system.folder / "broker"
+    issue_broker_certificate(authority, folder / "tls", "cloud-broker", _BROKER_NAMES)
+    tls = BrokerTls(
+        ca=folder / "tls" / "ca.pem",
+        certificate=folder / "tls" / "cert.pem",
+        key=folder / "tls" / "key.pem",
+        min_version="1.3",
+    )
+    choose_engine_port(system.folder, "cloud-broker", is_fixed=True)
+    broker = NatsBroker(
+        "cloud-broker",
+        folder,
+        port=system.folder.port("cloud-broker"),
+        tls=tls,
+        log_path=system.folder.log_path("cloud-broker"),
+    )
+    write_first_permissions(broker.permissions_path)
+    system.start(broker)
+    system.cloud_broker = broker
+
+
+def migrate(system: System) -> None:
+    """The newest shape of the database."""
+    from cloud.migrations.run import migrate as apply
+
+    apply(system.setting("CURB_DATABASE_URL"))
+
+
+def choose_engine_port(folder: DataFolder, name: str, *, is_fixed: bool) -> None:
+    """Make sure that an engine's remembered port is still free.
+
+    is_fixed: devices know it; otherwise another one is simply chosen.
+
+    Raises:
+        PortTakenError: it is fixed, and taken.
+    """
+    port = folder.port(name)
+    if is_free(port):
+        return
+    if is_fixed:
+        raise PortTakenError(
+            f"Port {port}, which devices know as {name}, is taken by another program. Stop that "
+            f"one, or change the port in {folder / 'ports.json'} and enrol the devices again."
+        )
+    folder.remember_port(name, free_port())
