@@ -6,7 +6,7 @@ and type speak as one and cannot be told apart here; the Level 1 counter is what
 """
 
 from firmware.cards import crc_a
-from firmware.cards.reader import ANSWER_WAIT_MS, BROKEN, NO_ANSWER, OK, REFUSED, exchange
+from firmware.cards.reader import ANSWER_WAIT_MS, BROKEN, OK, REFUSED, exchange
 
 _REQA = 0x26
 _WUPA = 0x52
@@ -54,17 +54,26 @@ def select(reader):
 
 def select_known(reader, uid):
     """Steps: select the card with this UID again, whoever else is there; gives the status."""
-    # An active card falls silent at the first request and answers the second.
-    for _ in range(2):
-        status = yield from request(reader, wake=True)
-        if status != NO_ANSWER:
-            break
+    yield from settle(reader)
+    yield from request(reader, wake=True)
     for level, part in zip(_LEVELS, _parts(uid)):  # noqa: B905 - MicroPython's zip has no `strict`
         bcc = part[0] ^ part[1] ^ part[2] ^ part[3]
         status = yield from _select_level(reader, level, part + bytes((bcc,)))
         if status != OK:
             return status
     return OK
+
+
+def settle(reader):
+    """Steps: make cards that are half-way through a selection idle again, whatever befell them.
+
+    Without it the next `request` is what they take as an error, and only the one after it is
+    answered.
+    """
+    reader.end_encryption()
+    reader.frame[0] = 0
+    # One byte without a checksum is no command in any state; only idle and halted cards ignore it.
+    yield from exchange(reader, 1)
 
 
 def halt(reader):

@@ -25,17 +25,16 @@ def personalise(reader, uid, card_master_key):
     keys = counter.CardKeys(card_master_key, uid)
     status, marker = yield from ntag.fast_read(reader, counter.MARKER_PAGE, counter.MARKER_PAGE)
     count = None
-    is_ours = False
-    if status == OK and marker == counter.MARKER:
-        status, count, _ = yield from counter.read(reader, keys)
-        is_ours = status == OK
+    is_blank = status == OK and marker != counter.MARKER
+    if not is_blank:
+        # Ours already, or protected up to the marker because the switch itself was torn.
         if status == REFUSED:
-            # The marker was written but the password not yet: as good as blank.
             status = yield from iso14443a.select_known(reader, uid)
+        if status == OK:
+            status, count, _ = yield from counter.read(reader, keys)
     if status != OK:
         return status, None
-    pages = _pages(keys, config_page, count is None, not is_ours)
-    for page, data in pages:
+    for page, data in _pages(keys, config_page, count is None, is_blank):
         status = yield from ntag.write(reader, page, data)
         if status != OK:
             return status, None

@@ -54,12 +54,9 @@ def read_card(reader, card_master_key=None):
     """
     statuses = []
     reading = None
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         status = yield from iso14443a.request(reader)
-        if status == NO_ANSWER and attempt:
-            # A card disturbed half-way takes the first request as an error, and answers the second.
-            status = yield from iso14443a.request(reader)
-        if status == NO_ANSWER and not attempt:
+        if status == NO_ANSWER and not statuses:
             return Reading(codes.READ_NOTHING)
         if status in (OK, COLLISION):
             status, reading = yield from _read_selected(reader, card_master_key)
@@ -68,6 +65,7 @@ def read_card(reader, card_master_key=None):
         if status == FAULT:
             return _out_of_order()
         statuses.append(status)
+        yield from iso14443a.settle(reader)
         if statuses.count(COLLISION) == 2:
             break
     if COLLISION in statuses:

@@ -261,7 +261,8 @@ class MFRC522:
             if self._is_alive():
                 return True
             self._found_dead()
-        if self._ticks_diff(now_ms, self._since_ms) >= self._pause_ms:
+        pause_ms = self._pause_ms
+        if not pause_ms or self._ticks_diff(now_ms, self._since_ms) >= pause_ms:
             self._since_ms = now_ms
             self._state, self._pause_ms = self._heal()
         return self._state == _READY

@@ -5,8 +5,10 @@ The dict (`tag.dump()`, `load`) carries a card with its memory from one simulate
 """
 
 from simulators.hardware.classic1k import Classic1K
-from simulators.hardware.iso14443a import Tag
+from simulators.hardware.iso14443a import Tag, cascade, crc_a
 from simulators.hardware.ntag21x import Ntag213, Ntag215
+
+__all__ = ["KINDS", "Classic1K", "Ntag213", "Ntag215", "Tag", "cascade", "crc_a", "load", "make"]
 
 KINDS = {kind.kind: kind for kind in (Tag, Classic1K, Ntag213, Ntag215)}
 

@@ -64,7 +64,7 @@ def run_micropython(
         check=False,
     )
     if check and ended.returncode != 0:
-        raise AssertionError(f"MicroPython ended with an error:\\n{ended.stdout}\\n{ended.stderr}")
+        raise AssertionError(f"MicroPython ended with an error:\n{ended.stdout}\n{ended.stderr}")
     return ended
 
 
