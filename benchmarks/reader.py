@@ -93,7 +93,7 @@ def _classic_ms(watch: _Stopwatch) -> float:
 
 
 def _secured(watch: _Stopwatch) -> tuple[float, float, int]:
-    """A Level 1 tap: proving the card (the tap can then be sent), writing its counter, bus count."""
+    """A Level 1 card: ms to prove it (then the tap is sent), ms to count, bus transactions."""
     field = watch.bench.field
     tag = tags.make("ntag213", _UID_7)
     field.clear()
