@@ -1,0 +1,27 @@
+"""Refusals about floors and spaces."""
+
+from cloud.kit.errors import ConflictError, MissingError
+
+
+class FloorMissingError(MissingError):
+    """There is no such floor in this lot."""
+
+    code = "floor_not_found"
+
+
+class FloorTakenError(ConflictError):
+    """The lot has a floor of this number."""
+
+    code = "floor_exists"
+
+
+class SpaceMissingError(MissingError):
+    """There is no such space in this lot."""
+
+    code = "space_not_found"
+
+
+class SpaceTakenError(ConflictError):
+    """The lot has spaces of these names."""
+
+    code = "space_exists"
