@@ -56,6 +56,7 @@ _PARITY_ERR = 0x02
 _PROTOCOL_ERR = 0x01
 
 _FIFO_BYTES = 64
+_NEVER = 1 << 60
 _CRYPTO_ON = 0x08
 # Datasheet 8.8.2: the registers answer again this long after a reset (crystal start-up apart).
 _RESET_US = 38
@@ -91,11 +92,11 @@ _RESET_VALUES = (
 class Faults:
     """What is wrong with a chip; all off at first.
 
-    stuck: every register reads as this value (0x00, 0xFF) and nothing is obeyed, until a hard
-    reset. stuck_at_us: the time at which the chip gets stuck at 0xFF by itself, None for never.
-    wiring: as `stuck`, but no reset helps: a broken wire. bit_errors: chance of each received bit
-    to be wrong; parity notices an odd number in a byte. noise: chance of each byte read from the
-    chip to be random.
+    stuck: all registers read as this value (0x00, 0xFF) and nothing is obeyed until a hard reset.
+    stuck_at_us: the time at which the chip gets stuck at 0xFF by itself, None for never.
+    wiring: as `stuck`, but no reset helps: a broken wire.
+    bit_errors: chance of each received bit to be wrong; parity notices an odd number in a byte.
+    noise: chance of each byte read from the chip to be random.
     """
 
     def __init__(self):
@@ -141,36 +142,49 @@ class Mfrc522:
         """A transaction begins: the next byte is an address."""
         self._address = None
 
-    def shift(self, byte):
-        """One byte in, one byte out."""
-        faults = self.faults
-        if faults.stuck_at_us is not None and self._time.now_us() >= faults.stuck_at_us:
-            faults.stuck_at_us = None
-            faults.stuck = 0xFF
-        answer = self._shift(byte) if self._works() else self._dead_level()
-        if faults.noise and self._chance() < faults.noise:
-            return int(self._chance() * 256)
+    def transfer(self, data, into=None):
+        """Bytes in and, if `into` is given, as many out; the transaction may go on afterwards."""
+        now = self._time.now_us()
+        level = self._dead_level(now)
+        if level is not None:
+            answer = bytes([level]) * len(data)
+        else:
+            if now >= self._next_at:
+                self._advance(now)
+            answer = self._transfer(data, now)
+        if into is not None:
+            into[:] = self._with_noise(answer) if self.faults.noise else answer
+
+    def _transfer(self, data, now):
+        address = self._address
+        answer = bytearray(len(data))
+        for index in range(len(data)):
+            byte = data[index]
+            if address is None:
+                address = byte
+            elif address & 0x80:
+                # While reading, each byte in is the address of the next byte out.
+                answer[index] = self._read(address >> 1 & 0x3F, now)
+                address = byte | 0x80
+            else:
+                self._write(address >> 1 & 0x3F, byte, now)
+        self._address = address
         return answer
 
-    def _works(self):
-        return not self._held and self.faults.wiring is None and self.faults.stuck is None
+    def _dead_level(self, now):
+        """What every register reads as, or None for a chip that works."""
+        faults = self.faults
+        if faults.stuck_at_us is not None and now >= faults.stuck_at_us:
+            faults.stuck_at_us = None
+            faults.stuck = 0xFF
+        if faults.wiring is not None:
+            return faults.wiring
+        return 0xFF if self._held else faults.stuck
 
-    def _dead_level(self):
-        if self.faults.wiring is not None:
-            return self.faults.wiring
-        return 0xFF if self.faults.stuck is None else self.faults.stuck
-
-    def _shift(self, byte):
-        address = self._address
-        if address is None:
-            self._address = byte
-            return 0
-        if not address & 0x80:
-            self._write(address >> 1 & 0x3F, byte)
-            return 0
-        # While reading, each byte in is the address of the next byte out.
-        self._address = byte | 0x80
-        return self._read(address >> 1 & 0x3F)
+    def _with_noise(self, answer):
+        chance = self._chance
+        noise = self.faults.noise
+        return bytes([int(chance() * 256) if chance() < noise else byte for byte in answer])
 
     # --- registers -------------------------------------------------------------------------
 
@@ -186,17 +200,17 @@ class Mfrc522:
         self._timer_at = None
         self._answer_at = None
         self._answer = None
+        self._next_at = _NEVER
         self._ready_at = self._time.now_us() + _RESET_US
         self.field.switch(False)
 
-    def _read(self, register):
-        self._advance()
+    def _read(self, register, now):
         registers = self._registers
         if register == FIFO_DATA:
             return self._fifo.pop(0) if self._fifo else 0
         if register == FIFO_LEVEL:
             return len(self._fifo)
-        if register == COMMAND and self._time.now_us() < self._ready_at:
+        if register == COMMAND and now < self._ready_at:
             return 0x10
         if register == STATUS1:
             running = 0x08 if self._timer_at is not None else 0
@@ -204,10 +218,9 @@ class Mfrc522:
             return 0x20 | running | low
         return registers[register]
 
-    def _write(self, register, value):
-        self._advance()
+    def _write(self, register, value, now):
         registers = self._registers
-        if self._time.now_us() < self._ready_at:
+        if now < self._ready_at:
             return
         if register == COMMAND:
             registers[COMMAND] = (value & 0x30) | (registers[COMMAND] & 0x0F)
@@ -228,7 +241,8 @@ class Mfrc522:
             if value & 0x80:
                 self._timer_at = None
             elif value & 0x40:
-                self._timer_at = self._time.now_us() + self._timer_us()
+                self._timer_at = now + self._timer_us()
+                self._plan()
         elif register == STATUS2:
             # Software can end encryption, only MFAuthent can begin it.
             registers[STATUS2] = (value & 0xC0) | (registers[STATUS2] & value & _CRYPTO_ON)
@@ -258,6 +272,7 @@ class Mfrc522:
         registers = self._registers
         registers[COMMAND] = (registers[COMMAND] & 0x30) | code
         self._sent_at = self._answer_at = None
+        self._plan()
         if code == _SOFT_RESET:
             self._reset()
         elif code == _TRANSCEIVE:
@@ -310,6 +325,7 @@ class Mfrc522:
         if heard is not None:
             data, count, collision, delay_us = heard
             self._expect(self._sent_at + delay_us, data, count, collision)
+        self._plan()
 
     def _expect(self, begins_at, data, count, collision):
         # The timer stops when the first bits of the answer are there.
@@ -332,6 +348,7 @@ class Mfrc522:
             self._answer_at = now + _AUTHENTICATION_US
         else:
             self._start_timer(self._sent_at)
+        self._plan()
 
     # --- time ------------------------------------------------------------------------------
 
@@ -345,9 +362,15 @@ class Mfrc522:
         if self._registers[T_MODE] & 0x80:
             self._timer_at = at_us + self._timer_us()
 
-    def _advance(self):
+    def _plan(self):
+        """Know when something happens next, so that a register read costs no look around."""
+        self._next_at = _NEVER
+        for at in (self._sent_at, self._answer_at, self._timer_at):
+            if at is not None and at < self._next_at:
+                self._next_at = at
+
+    def _advance(self, now):
         """Let everything happen whose time has come."""
-        now = self._time.now_us()
         registers = self._registers
         if self._sent_at is not None and now >= self._sent_at:
             self._sent_at = None
@@ -360,6 +383,7 @@ class Mfrc522:
         if self._timer_at is not None and now >= self._timer_at:
             self._timer_at = None
             registers[COM_IRQ] |= _TIMER_IRQ
+        self._plan()
 
     def _arrive(self):
         registers = self._registers

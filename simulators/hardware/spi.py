@@ -76,7 +76,7 @@ class Line:
 class SpiBus:
     """What machine.SPI is to the driver; one chip hangs on it.
 
-    chip: has `select()` and `shift(byte) -> byte`.
+    chip: has `select()` and `transfer(data, into)`, `into` None where nobody listens.
     A transaction (chip select low to high) is charged `transaction_us`, which covers two bytes at
     1 MHz and the interpreter's work around them; every further byte `byte_us`.
     """
@@ -106,28 +106,27 @@ class SpiBus:
 
     def write(self, data):
         """Send bytes and drop what comes back."""
-        for byte in data:
-            self._shift(byte)
+        self._bytes_now += len(data)
+        if self._selected:
+            self._chip.transfer(data, None)
 
     def readinto(self, into, write=0):
         """Fill a buffer while sending one byte over and over."""
-        for index in range(len(into)):
-            into[index] = self._shift(write)
+        self.write_readinto(bytes([write]) * len(into), into)
 
     def write_readinto(self, data, into):
         """Send and fill at once; both of one length."""
         if len(data) != len(into):
             raise ValueError("buffers must be the same length")
-        for index in range(len(data)):
-            into[index] = self._shift(data[index])
+        self._bytes_now += len(data)
+        if self._selected:
+            self._chip.transfer(data, into)
+        else:
+            # Nobody drives the line in, and a pull-up holds it.
+            into[:] = b"\xff" * len(into)
 
     def read(self, count, write=0):
         """Read bytes while sending one byte over and over."""
         into = bytearray(count)
         self.readinto(into, write)
         return bytes(into)
-
-    def _shift(self, byte):
-        self._bytes_now += 1
-        # With the chip not selected nobody drives the line in, and a pull-up holds it.
-        return self._chip.shift(byte) if self._selected else 0xFF

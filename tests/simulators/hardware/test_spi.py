@@ -11,8 +11,9 @@ class Echo:
     def select(self):
         self.selected = True
 
-    def shift(self, byte):
-        return byte
+    def transfer(self, data, into):
+        if into is not None:
+            into[:] = data
 
 
 def bus():
