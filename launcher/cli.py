@@ -176,10 +176,17 @@ def audit() -> None:
 @_json_option
 def audit_verify(data: Path | None, *, as_json: bool) -> None:
     """Check the chain of the audit trail; names the first row that was changed."""
-    from launcher.tools import run_cloud
+    from launcher.tools import verify_audit
 
-    flags = ("--json",) if as_json else ()
-    sys.exit(run_cloud(data, ("audit", "verify", *flags)))
+    found = verify_audit(data)
+    if as_json:
+        _print_json(found)
+    elif found["is_intact"]:
+        click.echo(f"All {found['rows']} rows are intact. The last one's MAC: {found['head_mac']}")
+    else:
+        click.echo(f"Row {found['first_flaw_sequence']} is flawed: {found['first_flaw']}")
+    if not found["is_intact"]:
+        sys.exit(int(ExitCode.FAILED))
 
 
 @main.command()

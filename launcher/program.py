@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,10 @@ class Program:
         """The child's working directory; None is ours."""
         return None
 
+    def input_text(self) -> str:
+        """What the child may read from its standard input."""
+        return ""
+
     def os_user(self) -> OsUser | None:
         """Whom the child runs as; None is ourselves."""
         return None
@@ -94,13 +99,15 @@ class Program:
         self.prepare()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         user = self.os_user()
-        with self.log_path.open("ab") as log:
+        with self.log_path.open("ab") as log, tempfile.TemporaryFile() as heard:
+            heard.write(self.input_text().encode())
+            heard.seek(0)
             self._log_offset = log.tell()
             try:
                 # The hook is one system call in a library already loaded: nothing in it can wait.
                 self._process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
                     [str(part) for part in self.command()],
-                    stdin=subprocess.DEVNULL,
+                    stdin=heard,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=self.directory(),
@@ -143,6 +150,31 @@ class Program:
         except BaseException:
             self.stop()
             raise
+
+    def complete(self, tick: Callable[[], None] = lambda: None) -> str:
+        """Start a child that does one thing, wait until it ended, and give what it wrote.
+
+        Raises:
+            ChildFailedError: it ended with another status than 0, or took longer than allowed.
+        """
+        self.start()
+        deadline = time.monotonic() + self.ready_within_s
+        try:
+            while self.is_running():
+                if time.monotonic() > deadline:
+                    raise ChildFailedError(
+                        f"{self.name} took longer than {self.ready_within_s:.0f} s. "
+                        + self._log_story()
+                    )
+                tick()
+                time.sleep(_POLL_S)
+        finally:
+            self.stop()
+        if self.exit_status != 0:
+            raise ChildFailedError(
+                f"{self.name} ended with status {self.exit_status}. " + self._log_story()
+            )
+        return self.log_since_start()
 
     def ask_to_stop(self) -> None:
         """Send the child its polite signal, without waiting."""

@@ -17,6 +17,8 @@ class PythonProgram(Program):
     """`python -m module arguments`, with variables added to our environment.
 
     is_up: how to know that it works; None says a living process is ready.
+    heard: what it may read from its standard input, such as a password that no list of processes
+        should show.
     """
 
     def __init__(
@@ -28,11 +30,17 @@ class PythonProgram(Program):
         log_path: Path,
         variables: Mapping[str, str] | None = None,
         is_up: Callable[[], bool] | None = None,
+        heard: str = "",
     ) -> None:
         super().__init__(name, log_path=log_path)
         self._command = [sys.executable, "-m", module, *arguments]
         self._variables = dict(variables or {})
         self._is_up = is_up
+        self._heard = heard
+
+    def input_text(self) -> str:
+        """See Program."""
+        return self._heard
 
     def command(self) -> Sequence[str | Path]:
         """See Program."""

@@ -5,11 +5,14 @@ starts nothing.
 """
 
 from launcher.data_folder import DataFolder
+from launcher.demo import ensure_people
 from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.engines.postgres import Postgres
 from launcher.engines.valkey import Valkey
 from launcher.errors import PortTakenError
 from launcher.ports import LOOPBACK, free_port, is_free
+from launcher.screen import LogIn
+from launcher.services import PythonProgram, answers
 from launcher.settings import DATABASE
 from launcher.system import System
 
@@ -83,9 +86,50 @@ def start_cloud_broker(system: System) -> None:
 
 def migrate(system: System) -> None:
     """The newest shape of the database."""
-    from cloud.migrations.run import migrate as apply
+    _cloud_command(system, "migrate").complete(system.tick)
 
-    apply(system.setting("CURB_DATABASE_URL"))
+
+def start_cloud(system: System) -> None:
+    """The cloud in all its roles, in one process: two would only share the same cores."""
+    port = system.folder.port("http")
+    cloud = PythonProgram(
+        "cloud",
+        "cloud",
+        ("--host", LOOPBACK, "--port", str(port)),
+        log_path=system.folder.log_path("cloud"),
+        variables=system.variables,
+        is_up=lambda: answers(port, "/readyz"),
+    )
+    system.start(cloud)
+    base = system.setting("CURB_PUBLIC_URL")
+    system.urls["Web API"] = f"{base}/api/v1"
+    system.urls["API description"] = f"{base}/api/v1/openapi.json"
+    system.urls["Live updates"] = base.replace("http", "ws", 1) + "/ws"
+    system.urls["Metrics"] = f"{base}/metrics"
+
+
+def fill_demo(system: System) -> None:
+    """Accounts for every role."""
+    base = f"http://{LOOPBACK}:{system.folder.port('http')}"
+
+    def create_admin(admin: LogIn) -> None:
+        flags = ("--role", "admin", "--name", "Admin", "--password-stdin")
+        command = _cloud_command(system, "create-user", admin.email, *flags, heard=admin.password)
+        command.complete(system.tick)
+
+    system.log_ins = ensure_people(base, system.folder, create_admin)
+
+
+def _cloud_command(system: System, *arguments: str, heard: str = "") -> PythonProgram:
+    log_path = system.folder.log_path("commands")
+    return PythonProgram(
+        f"python -m cloud {arguments[0]}",
+        "cloud",
+        arguments,
+        log_path=log_path,
+        variables=system.variables,
+        heard=heard,
+    )
 
 
 def choose_engine_port(folder: DataFolder, name: str, *, is_fixed: bool) -> None:

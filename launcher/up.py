@@ -28,6 +28,8 @@ STEPS: tuple[tuple[str, Callable[[System], None]], ...] = (
     ("Valkey", steps.start_valkey),
     ("Cloud broker", steps.start_cloud_broker),
     ("Database migrations", steps.migrate),
+    ("Cloud", steps.start_cloud),
+    ("Demo accounts", steps.fill_demo),
 )
 # Left out by --no-sim.
 SIMULATION_STEPS: tuple[tuple[str, Callable[[System], None]], ...] = ()

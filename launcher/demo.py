@@ -1,0 +1,62 @@
+"""The demo's people: one account for each role, made once, with passwords of this installation."""
+
+from collections.abc import Callable
+
+from launcher.api import Api, RefusedError
+from launcher.data_folder import DataFolder
+from launcher.screen import LogIn
+
+DOMAIN = "curb.local"
+# Whoever registers is a driver or trader; the other roles an admin grants.
+_OPEN_ROLES = ("driver", "trader")
+_GRANTED_ROLES = ("operator", "technician", "auditor")
+
+
+def log_in_for(folder: DataFolder, role: str) -> LogIn:
+    """The account of that role; its password is made at the first call."""
+    return LogIn(role, f"{role}@{DOMAIN}", folder.secret(f"log-in {role}"))
+
+
+def ensure_people(
+    base_url: str, folder: DataFolder, create_admin: Callable[[LogIn], None]
+) -> list[LogIn]:
+    """Make whichever of the demo's accounts are missing; gives all of them.
+
+    create_admin: the first admin is not made over the network, where nobody could grant the role.
+    """
+    people = [log_in_for(folder, role) for role in ("admin", *_GRANTED_ROLES, *_OPEN_ROLES)]
+    admin = people[0]
+    with Api(base_url) as api:
+        if not _can_log_in(api, admin):
+            create_admin(admin)
+            api.log_in(admin.email, admin.password)
+        # The demo's own accounts are the first that were ever made, so the first page has them.
+        known = {user["email"] for user in api.get("/api/v1/users")["items"]}
+        for person in people[1:]:
+            if person.email not in known:
+                _register(api, person)
+    return people
+
+
+def _can_log_in(api: Api, who: LogIn) -> bool:
+    try:
+        api.log_in(who.email, who.password)
+    except RefusedError as error:
+        if error.status != 401:
+            raise
+        return False
+    return True
+
+
+def _register(api: Api, person: LogIn) -> None:
+    is_open = person.role in _OPEN_ROLES
+    body = {
+        "email": person.email,
+        "password": person.password,
+        "name": f"Demo {person.role}",
+        "roles": [person.role] if is_open else ["driver"],
+    }
+    profile = api.post("/api/v1/users", body)
+    if not is_open:
+        why = {"reason": "demo account of curb up"}
+        api.put(f"/api/v1/users/{profile['id']}/roles/{person.role}", why)

@@ -1,0 +1,207 @@
+"""`curb up` as a person meets it: real programs, Ctrl-C, a second start, a killed child."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from launcher.errors import ExitCode
+from tests.support.engines import scratch_folder
+
+# One worker: the tests share one system, and the last of them stops it.
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("curb-up")]
+
+# Loaded machines are slow; a healthy one is up in 10 s and stops in 1 s.
+PATIENCE_S = 90
+
+
+def environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("CURB_")}
+    return kept | {"PYTHONUNBUFFERED": "1"}
+
+
+def curb(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "launcher", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+class Up:
+    """One running `curb up`."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        self.log = data.parent / "up.log"
+        with self.log.open("ab") as log:
+            self.seen = log.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "launcher", "up", "--data", str(data), *arguments],
+                stdout=log,
+                stderr=log,
+                env=environment(),
+                process_group=0,
+            )
+
+    def said(self) -> str:
+        return self.log.read_bytes()[self.seen :].decode()
+
+    def wait_said(self, text: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def status(self) -> dict:
+        done = curb("status", "--json", "--data", self.data)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def running(data: Path, *arguments: str) -> Iterator[Up]:
+    up = Up(data, *arguments)
+    try:
+        up.wait_said("Ctrl-C stops everything")
+        yield up
+    finally:
+        if up.stop() is None:
+            up.process.kill()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where this module's system lives: started, stopped and started again by the tests below."""
+    with scratch_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def system(folder) -> Iterator[Up]:
+    with running(folder / "data", "--no-sim", "--port", "0") as up:
+        yield up
+
+
+def test_it_says_where_everything_is_and_who_may_log_in(system):
+    said = system.said()
+    status = system.status()
+    assert status["is_up"] is True
+    assert {"postgres", "valkey", "cloud-broker", "cloud"} <= {
+        c["name"] for c in status["children"]
+    }
+    assert status["urls"]["Web API"] in said
+    for log_in in status["log_ins"]:
+        assert log_in["email"] in said
+        assert log_in["password"] in said
+    with urllib.request.urlopen(status["urls"]["API description"], timeout=10) as answer:
+        assert json.load(answer)["info"]["title"] == "Curb"
+
+
+def test_each_shown_log_in_opens_the_api(system):
+    status = system.status()
+    for log_in in status["log_ins"]:
+        body = json.dumps({"email": log_in["email"], "password": log_in["password"]}).encode()
+        request = urllib.request.Request(
+            f"{status['urls']['Web API']}/auth/login",
+            data=body,
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert json.load(answer)["access_token"]
+
+
+def test_the_doctor_reaches_every_engine(system):
+    done = curb("doctor", "--json", "--data", system.data)
+    findings = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+    for name in ("database", "cache", "broker"):
+        assert findings[f"{name} round trip"]["ok"], findings
+    assert done.returncode == 0
+
+
+def test_a_second_instance_on_the_same_data_is_refused(system):
+    done = curb("up", "--data", system.data)
+    assert done.returncode == ExitCode.ALREADY_RUNNING
+    assert f"process {system.process.pid}" in done.stderr
+
+
+def test_a_taken_port_is_a_sentence_with_the_fix(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = curb("up", "--data", tmp_path / "data", "--port", str(port))
+    assert done.returncode == ExitCode.PORT_TAKEN
+    assert f"Port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence_with_the_fix(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = curb("up", "--data", tmp_path / "file" / "data")
+    assert done.returncode == ExitCode.DISK
+    assert "--data" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_child_is_started_again_and_said_so(system):
+    before = {child["name"]: child for child in system.status()["children"]}
+    os.kill(before["valkey"]["pid"], signal.SIGKILL)
+    system.wait_said("valkey ended with signal SIGKILL; it is started again in")
+    system.wait_said("valkey is back.")
+    after = {child["name"]: child for child in system.status()["children"]}
+    assert after["valkey"]["restarts"] == 1
+    assert after["valkey"]["pid"] != before["valkey"]["pid"]
+    with urllib.request.urlopen(
+        system.status()["urls"]["Web API"].replace("/api/v1", "/healthz"), timeout=10
+    ) as answer:
+        assert answer.status == 200
+
+
+def test_the_audit_trail_verifies_and_migrations_run_again(system):
+    assert curb("audit", "verify", "--data", system.data).returncode == 0
+    assert curb("migrate", "--data", system.data).returncode == 0
+
+
+def test_ctrl_c_leaves_no_process_and_a_second_up_keeps_the_data(system):
+    before = system.status()
+    family = system.family()
+    assert len(family) > 5
+    assert system.stop() == 0
+    assert "Everything is stopped." in system.said()
+    assert [process for process in family if process.is_running()] == []
+    assert curb("status", "--data", system.data).returncode == ExitCode.NOT_RUNNING
+
+    with running(system.data, "--no-sim") as again:
+        after = again.status()
+    assert after["urls"] == before["urls"]
+    assert after["log_ins"] == before["log_ins"]
+
+
+def test_a_stop_while_it_still_starts_leaves_no_process(tmp_path):
+    with scratch_folder() as made:
+        up = Up(made / "data", "--no-sim", "--port", "0")
+        up.wait_said("PostgreSQL ready")
+        family = up.family()
+        assert up.stop(signal.SIGTERM) == ExitCode.INTERRUPTED
+        assert [process for process in family if process.is_running()] == []
