@@ -30,7 +30,7 @@ from cloud.kit.problems import EXCEPTION_HANDLERS
 from cloud.kit.redis import open_redis
 from cloud.kit.requests import RecordedRequests
 from cloud.kit.settings import Settings
-from cloud.openapi import openapi_config
+from cloud.openapi import DescribeAccess, DocsController, openapi_config
 
 log = structlog.get_logger()
 
@@ -73,7 +73,10 @@ def build_app(kit: Kit, features: Sequence[Feature], *, has_api: bool = True) ->
     served = features if has_api else features[:1]
     settings = kit.settings
     return Litestar(
-        route_handlers=[route for feature in served for route in feature.routes],
+        route_handlers=[
+            *(route for feature in served for route in feature.routes),
+            *([DocsController] if has_api else []),
+        ],
         dependencies={
             "session": Provide(_session_of(kit.database)),
             "page": Provide(provide_page),
@@ -85,6 +88,7 @@ def build_app(kit: Kit, features: Sequence[Feature], *, has_api: bool = True) ->
         openapi_config=openapi_config(settings) if has_api else None,
         cors_config=_cors(settings),
         request_max_body_size=settings.body_bytes_max,
+        plugins=[DescribeAccess()],
         logging_config=None,
         debug=False,
     )

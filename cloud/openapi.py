@@ -1,14 +1,28 @@
-"""The OpenAPI document at /api/v1/openapi.json."""
+"""The OpenAPI document at /api/v1/openapi.json, and a page of our own that shows it.
 
+The framework's pages load their scripts from other people's servers; a car park's office may be
+offline.
+"""
+
+from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, Final
 
-from litestar import Router
+import msgspec
+from litestar import Controller, MediaType, Request, Router, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
 
-from cloud.accounts.access import public
+from cloud.accounts.access import Audience, public
+from cloud.kit.problems import ACCESS_PROBLEMS, MALFORMED, problems
 from cloud.kit.settings import Settings
+
+SECURITY_SCHEME: Final = "access_token"
 
 
 def openapi_config(settings: Settings) -> OpenAPIConfig:
@@ -23,15 +37,80 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
         servers=[Server(url=settings.public_url)],
         components=Components(
             security_schemes={
-                "access_token": SecurityScheme(
+                SECURITY_SCHEME: SecurityScheme(
                     type="http",
                     scheme="bearer",
                     bearer_format="JWT",
-                    description="From /auth/login.",
+                    description="The `access_token` of POST /api/v1/auth/login.",
                 )
             }
         ),
         use_handler_docstrings=True,
-        openapi_router=Router("/api/v1", guards=[public], route_handlers=[]),
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        # The framework insists on a router of its own, with an HTML page for what is not found
+        # under it; it gets a corner where it is in nobody's way.
+        openapi_router=Router(
+            "/api/v1/openapi", guards=[public], include_in_schema=False, route_handlers=[]
+        ),
+        render_plugins=[JsonRenderPlugin()],
     )
+
+
+class DescribeAccess(ReceiveRoutePlugin):
+    """Writes into the document what every route has in common, so that no route repeats it.
+
+    Who may call it, the refusals of its guard, and problem details for malformed requests.
+    """
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Called by the framework for each route, before the document is made."""
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                self._describe(handler)
+
+    def _describe(self, handler: HTTPRouteHandler) -> None:
+        audiences = [guard for guard in handler.resolve_guards() if isinstance(guard, Audience)]
+        responses = {400: MALFORMED, 413: MALFORMED} | dict(handler.responses or {})
+        if audiences and not any(audience.is_public for audience in audiences):
+            handler.security = [{SECURITY_SCHEME: []}]
+            responses = problems(*ACCESS_PROBLEMS) | responses
+        handler.responses = responses
+        who = "; ".join(audience.description for audience in audiences)
+        text = handler.description or (handler.fn.__doc__ or "").strip()
+        handler.description = f"{text}\n\nFor: {who}."
+
+
+class DocsController(Controller):
+    """The document, and the page that shows it."""
+
+    path = "/api/v1"
+    guards = (public,)
+    include_in_schema = False
+
+    @get("/openapi.json", sync_to_thread=False, media_type=MediaType.JSON)
+    def document(self, request: Request[Any, Any, Any]) -> bytes:
+        """The OpenAPI document, made once."""
+        state = request.app.state
+        if "openapi_document" not in state:
+            state.openapi_document = msgspec.json.encode(request.app.openapi_schema.to_schema())
+        document: bytes = state.openapi_document
+        return document
+
+    @get("/docs", sync_to_thread=False, media_type=MediaType.HTML)
+    def page(self) -> bytes:
+        """The page; it loads the two files below and nothing else."""
+        return _file("docs.html")
+
+    @get("/docs.css", sync_to_thread=False, media_type="text/css")
+    def style(self) -> bytes:
+        """How it looks."""
+        return _file("docs.css")
+
+    @get("/docs.js", sync_to_thread=False, media_type="text/javascript")
+    def script(self) -> bytes:
+        """What it does."""
+        return _file("docs.js")
+
+
+@cache
+def _file(name: str) -> bytes:
+    return files("cloud.web").joinpath("docs", name).read_bytes()

@@ -73,6 +73,15 @@ def problems(*errors: type[AppError]) -> dict[int, ResponseSpec]:
     }
 
 
+# What the framework answers when it cannot read a request, whatever the route.
+MALFORMED: Final = ResponseSpec(
+    data_container=Problem,
+    generate_examples=False,
+    media_type=PROBLEM_MEDIA_TYPE,
+    description="`invalid_request`, `too_large`: the request cannot be understood as it is.",
+)
+
+
 def _first_line(error: type[AppError]) -> str:
     return (error.__doc__ or "").strip().partition("\n")[0]
 

@@ -231,7 +231,9 @@ _STATEMENTS = (
         tariff_id uuid,
         lines jsonb NOT NULL,
         fee_cents bigint NOT NULL,
+        prepaid_cents bigint NOT NULL,
         paid_cents bigint NOT NULL,
+        owed_cents bigint NOT NULL,
         currency text NOT NULL,
         settlements integer NOT NULL,
         CONSTRAINT stays_exit_id_key UNIQUE (exit_id) DEFERRABLE INITIALLY DEFERRED
@@ -265,7 +267,6 @@ _STATEMENTS = (
         method text NOT NULL,
         amount_cents bigint NOT NULL,
         currency text NOT NULL,
-        transaction_id uuid,
         at timestamptz NOT NULL
     )""",
     "CREATE INDEX payments_user_id_at_idx ON payments (user_id, at, id)",

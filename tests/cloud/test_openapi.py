@@ -1,0 +1,96 @@
+"""Whatever a client sends, no route fails, and every answer is one that the document promises."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import (
+    Failure,
+    FailureGroup,
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from launcher.engines.valkey import Valkey
+from tests.support.cloud_process import cloud_process, run_cloud
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+EXAMPLES_MAX = 10
+EMAIL = "admin@example.org"
+ROLES = ("driver", "trader", "operator", "technician", "admin", "auditor")
+
+
+@dataclass(frozen=True)
+class RunningApi:
+    """A process of the cloud, and somebody who may do everything there."""
+
+    url: str
+    password: str
+
+    def headers(self) -> dict[str, str]:
+        """Of a fresh login: trial requests may have ended the one before."""
+        body = {"email": EMAIL, "password": self.password}
+        answer = httpx.post(f"{self.url}/api/v1/auth/login", json=body, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@pytest.fixture(scope="module")
+def api(
+    module_database_url: str, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApi]:
+    data_dir: Path = tmp_path_factory.mktemp("data")
+    environ = {
+        "CURB_DATABASE_URL": module_database_url,
+        "CURB_REDIS_URL": valkey.url,
+        "CURB_DATA_DIR": str(data_dir),
+        "CURB_ARGON2_MEMORY_KIB": "19456",
+    }
+    made = run_cloud(environ, "create-user", EMAIL, *(f"--role={role}" for role in ROLES))
+    assert made.returncode == 0, made.stderr
+    with cloud_process(environ, "--roles=api") as url:
+        yield RunningApi(url, json.loads(made.stdout)["password"])
+
+
+def try_out(operation: schemathesis.APIOperation, api: RunningApi) -> None:
+    """Send requests made up from the document, fitting ones and others."""
+    headers = api.headers()
+
+    @settings(
+        max_examples=EXAMPLES_MAX,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def send(case: schemathesis.Case) -> None:
+        case.call_and_validate(base_url=api.url, headers=headers, checks=CHECKS)
+
+    send()
+
+
+def test_no_request_fails_and_every_answer_is_documented(api: RunningApi) -> None:
+    document = schemathesis.openapi.from_url(f"{api.url}/api/v1/openapi.json")
+    failures: list[str] = []
+    operations = [result.ok() for result in document.get_all_operations()]
+    for operation in operations:
+        try:
+            try_out(operation, api)
+        except (FailureGroup, Failure) as failure:
+            failures.append(f"{operation.label}: {failure}")
+    assert len(operations) > 10
+    assert not failures, "\n\n".join(failures)
