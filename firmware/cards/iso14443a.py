@@ -17,9 +17,9 @@ _SAK_MORE = 0x04  # the only sign that the UID goes on: a 4-byte UID may itself 
 
 
 def request(reader, wake=False):
-    """Steps: ask who is there. OK or COLLISION: at least one card; NO_ANSWER: none; BROKEN:
-    something.
+    """Steps: ask who is there; gives the status.
 
+    OK or COLLISION: at least one card; NO_ANSWER: none; BROKEN: something.
     wake: also ask cards that were halted, and so were dealt with before.
     """
     reader.end_encryption()
@@ -30,8 +30,8 @@ def request(reader, wake=False):
 def select(reader):
     """Steps: read the UID of the card that answered `request` and select it.
 
-    Gives (status, uid, sak); uid is 4, 7 or 10 bytes and empty unless the status is OK. COLLISION:
-    two cards at once.
+    Gives (status, uid, sak); uid is 4, 7 or 10 bytes and empty unless the status is OK.
+    COLLISION: two cards at once.
     """
     uid = bytearray()
     for level in _LEVELS:
@@ -85,11 +85,11 @@ def halt(reader):
 
 
 def command(reader, length, expected, wait_ms=ANSWER_WAIT_MS):
-    """Steps: send `reader.frame[:length]` with CRC_A; OK means `expected` sound bytes (CRC not
-    counted) in `answer`.
+    """Steps: send `reader.frame[:length]` with CRC_A to the selected card; gives the status.
 
-    expected: 0 for a command that the card answers with a bare acknowledgement. REFUSED: the card
-    answered a NAK.
+    expected: how many bytes the answer has, CRC not counted; with OK they are in `reader.answer`
+        and sound. 0 for a command that is answered by a bare acknowledgement.
+    REFUSED: the card answered a NAK.
     """
     status = yield from exchange(reader, crc_a.append(reader.frame, length), 0, wait_ms)
     if status != OK:

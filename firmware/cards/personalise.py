@@ -1,5 +1,4 @@
-"""Turn a blank NTAG213, 215 or 216 into a Level 1 card; done once, at a desk, with any gate's
-reader.
+"""Turn a blank NTAG213, 215 or 216 into a Level 1 card: once, at a desk, with any gate's reader.
 
 It may run twice, and after being interrupted anywhere: a card that has its password already is
 proven with it, a sound counter is kept, and the protection is switched on last.

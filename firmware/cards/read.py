@@ -11,7 +11,7 @@ afterwards, so that the tap need not wait for two EEPROM writes of 4 ms each.
 """
 
 from firmware.cards import counter, iso14443a, ntag
-from firmware.cards.reader import COLLISION, FAULT, NO_ANSWER, OK, REFUSED
+from firmware.cards.reader import BROKEN, COLLISION, FAULT, NO_ANSWER, OK, REFUSED
 from protocols.portable import codes
 
 # A card moving through the edge of the field fails once or twice; beyond that the driver must help.
@@ -93,7 +93,12 @@ def write_counter(reader, reading):
         status = yield from iso14443a.select_known(reader, reading.uid)
         if status == OK:
             status, found, slot = yield from counter.read(reader, reading.keys)
-            if status == OK and found == reading.counter:
+            if status == OK and found == following:
+                # Only the acknowledgement was lost.
+                return OK
+            if status == OK:
+                if found != reading.counter:
+                    return BROKEN
                 status = yield from counter.write(reader, reading.keys, following, slot)
     return status
 

@@ -4,7 +4,7 @@ A reader is any object with the methods of `Reader`; `firmware.drivers.mfrc522.M
 we ship. Card code is written as generators ("steps"): it fills `reader.frame`, starts an exchange
 and yields while other work may run. `run` drives steps to the end at once (console, tests);
 `run_async` lets an event loop breathe. At 60 us a bus transaction no step holds the processor
-longer than about 3 ms, whatever the card does.
+longer than about 3 ms, whatever the card does, the hashing of a Level 1 card's keys apart.
 
 Using the driver called `micropython-mfrc522` instead (one file on GitHub, in no package registry):
 wrap its object in a class with these methods. `begin(length, bits, wait_ms)`: `_wreg(0x0D, bits)`,
@@ -66,6 +66,14 @@ class Reader:
 
     def end_encryption(self):
         """Talk in clear again; needed before any other card, harmless otherwise."""
+        raise NotImplementedError
+
+    def is_ready(self):
+        """Whether the chip worked when last looked at."""
+        raise NotImplementedError
+
+    def version_text(self):
+        """Which chip it is, or what is wrong with its wiring, for a technician."""
         raise NotImplementedError
 
     def tend(self, now_ms):

@@ -174,6 +174,23 @@ def test_a_torn_counter_write_is_repeated_while_the_card_is_there():
     assert rig.do(read_card(rig.driver, MASTER)).counter == 2
 
 
+def test_a_counter_that_cannot_be_found_again_is_not_called_written():
+    rig, tag = level1()
+    reading = rig.do(read_card(rig.driver, MASTER))
+    tag.pages[32:48] = bytes(16)
+    tag.tear(0, bytes(4))
+    assert rig.do(write_counter(rig.driver, reading)) != OK
+
+
+def test_a_lost_acknowledgement_is_not_counted_twice():
+    rig, tag = level1()
+    reading = rig.do(read_card(rig.driver, MASTER))
+    tag.tear(1, counter.CardKeys(MASTER, UID).slot(2)[4:])
+    assert rig.do(write_counter(rig.driver, reading)) == OK
+    show_again(rig, tag)
+    assert rig.do(read_card(rig.driver, MASTER)).counter == 2
+
+
 def test_a_card_pulled_away_before_the_write_reads_the_same_count_again():
     rig, tag = level1()
     reading = rig.do(read_card(rig.driver, MASTER))
