@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from launcher.api import Api, RefusedError
 from launcher.data_folder import DataFolder
 from launcher.screen import LogIn
+from provisioning.cloud_api import Api, RefusedError
 
 DOMAIN = "curb.local"
 # Whoever registers is a driver or trader; the other roles an admin grants.

@@ -28,6 +28,9 @@ def given_settings(folder: DataFolder, environ: Mapping[str, str] = os.environ) 
         "CURB_PUBLIC_URL": f"http://{LOOPBACK}:{folder.port('http')}",
         "CURB_DATA_DIR": str(folder / "cloud"),
     }
+    if not is_given("CURB_MQTT_URL", environ):
+        made["CURB_MQTT_PERMISSIONS_FILE"] = str(folder / "broker" / "permissions.conf")
+        made["CURB_MQTT_PID_FILE"] = str(folder / "broker" / "broker.pid")
     return {name: value for name, value in made.items() if not is_given(name, environ)}
 
 

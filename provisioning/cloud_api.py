@@ -1,16 +1,18 @@
-"""A signed-in client of the REST API, for filling a new system with demo data."""
+"""A signed-in client of the cloud's REST API: what a technician's tools and the demo speak."""
 
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from launcher.errors import ChildFailedError
-
 _WITHIN_S = 20.0
 
 
-class RefusedError(ChildFailedError):
+class ApiError(Exception):
+    """The API did not answer, or refused; the message is a sentence."""
+
+
+class RefusedError(ApiError):
     """The API refused; `code` is the problem's stable code."""
 
     def __init__(self, request: str, status: int, code: str, detail: str) -> None:
@@ -62,7 +64,7 @@ class Api:
         try:
             answer = self._client.request(method, path, **how)
         except httpx.HTTPError as error:
-            raise ChildFailedError(f"The API did not answer {method} {path}: {error!r}.") from error
+            raise ApiError(f"The API did not answer {method} {path}: {error!r}.") from error
         if answer.is_success:
             return answer.json() if answer.content else None
         kind = answer.headers.get("content-type", "")
