@@ -45,7 +45,8 @@ class AnswerArgs(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     right: str | None = None
     list_version: int = 0
-    now_ms: int
+    now_ms: int | None = None
+    """Wall time at the agent, None while its clock is unset; the gate sets its clock by it."""
 
 
 class GateEvent(msgspec.Struct, frozen=True, kw_only=True):
