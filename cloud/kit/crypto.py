@@ -115,7 +115,7 @@ def load_or_create_secret(
     Several processes may call this at once: one of them makes the file, all read the same one.
     """
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(path.parent)
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(make())
@@ -128,3 +128,10 @@ def load_or_create_secret(
         finally:
             draft.unlink()
     return path.read_bytes()
+
+
+def _make_private(folder: Path) -> None:
+    """Like `mkdir(parents=True)`, which would leave the parents open to everybody."""
+    for missing in reversed([folder, *folder.parents]):
+        if not missing.exists():
+            missing.mkdir(mode=0o700, exist_ok=True)
