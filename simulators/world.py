@@ -7,27 +7,33 @@ while something is in it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from protocols.portable import codes
 from simulators.lane_physics import Car, Intent, Lane, Step
+from simulators.world_link import CardDump, Message
 
 TICK_MS = 10
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Message], None]
+
+# The prompt for a card is what a waiting lane shows, no answer to anybody.
+_REASON_OF = {
+    sentence: reason for reason, (_, sentence) in codes.REASONS.items() if reason != codes.NO_CARD
+}
 
 
 @dataclass(slots=True)
 class Card:
-    """A card in a driver's hand; `dump` is its whole memory (simulators.hardware.tags)."""
+    """A card in a driver's hand; `dump` is its whole memory (simulators/hardware/tags.py)."""
 
-    dump: dict[str, Any]
+    dump: CardDump
 
     @property
     def uid(self) -> str:
         """Lower-case hex."""
-        return str(self.dump["uid"])
+        return self.dump["uid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Attempt:
     uid: str
     is_granted: bool
     reason: str
-    """What the display said last, as a reason code; empty if it said nothing."""
+    """The reason code of the answer on the display; empty if there was none."""
     has_passed: bool
     to_relay_us: int | None
     """From the tag's first answer to the relay pulse, as the board measured it."""
@@ -54,56 +60,58 @@ class _Waiter:
 
 
 class GateWorld:
-    """One gate's surroundings.
+    """One gate's surroundings; `board_came` connects the board they surround.
 
     gate: its id.
-    send: delivers a message to its board; raises ConnectionError while the board is away.
     pace: how many times faster than life cars and arm move.
     """
 
-    def __init__(self, gate: str, send: Send, *, pace: float = 1.0) -> None:
+    def __init__(self, gate: str, *, pace: float = 1.0) -> None:
         self.gate = gate
         self.lane = Lane(pace=pace)
-        self.lamp: Any = None
+        self.lamp: dict[str, bool] = {}
         self.display = ""
         self.reason = ""
+        """The last answer the display gave, as a reason code."""
         self.lane_state = ""
         self.passed: list[str] = []
-        self._send = send
+        self.timings_us: list[int] = []
+        """Times from a tag's first answer to the relay, in order."""
+        self._send: Send = _nobody_listens
         self._cards: dict[str, Card] = {}
-        self._sensed = {"arming": False, "safety": False}
+        self._sensed: Message = {"arming": False, "safety": False, "arm": "down"}
         self._stirred = asyncio.Event()
         self._waiters: list[_Waiter] = []
-        self._timings_us: list[int] = []
 
     # What the board says.
 
-    def hear(self, message: dict[str, Any]) -> None:
+    def board_came(self, send: Send) -> None:
+        """A board (re)started: it knows nothing, so tell it what it senses."""
+        self._send = send
+        for name in self._sensed:
+            self._tell_sensed(name)
+        self._tell_field()
+
+    def hear(self, message: Message) -> None:
         """Take one message from the board in; unknown ones are for later boards."""
-        if message.get("pin") == "relay" and message.get("on"):
+        if message.get("pin") == "relay" and message["on"]:
             self.lane.pulse()
-        if "lamp" in message:
+        elif "lamp" in message:
             self.lamp = message["lamp"]
-        if "display" in message:
-            self.display = str(message["display"])
-            self.reason = str(message.get("reason", ""))
-        if "state" in message:
-            self.lane_state = str(message["state"])
-        if "timing" in message:
+        elif "display" in message:
+            self.display = message["display"]
+        elif message.get("buzzer"):
+            # Each answer is beeped, also one whose sentence is on the display already.
+            self.reason = _REASON_OF.get(self.display, self.reason)
+        elif "state" in message:
+            self.lane_state = message["state"]
+        elif "timing" in message:
             timing = message["timing"]
-            self._timings_us.append(int(timing["relay_us"]) - int(timing["first_answer_us"]))
-        if "tag" in message:
-            card = self._cards.get(str(message["tag"]["uid"]))
-            if card is not None:
-                card.dump = message["tag"]
+            self.timings_us.append(timing["relay_us"] - timing["first_answer_us"])
+        elif "tag" in message and message["tag"]["uid"] in self._cards:
+            self._cards[message["tag"]["uid"]].dump = message["tag"]
         self._look()
         self._stirred.set()
-
-    async def board_arrived(self) -> None:
-        """A board (re)connected: it knows nothing, so tell it what it senses."""
-        for loop, on in self._sensed.items():
-            await self._send({"loop": loop, "on": on})
-        await self._send({"field": [card.dump for card in self._cards.values()]})
 
     # The lane's own time.
 
@@ -119,22 +127,24 @@ class GateWorld:
             step = self.lane.step((now - last) * 1_000)
             last = now
             self.passed += step.passed
-            await self._tell(step)
+            self._sense(step)
             self._look()
             await asyncio.sleep(TICK_MS / 1_000)
 
-    async def _tell(self, step: Step) -> None:
-        for loop, on in (("arming", step.arming), ("safety", step.safety)):
-            if self._sensed[loop] != on:
-                self._sensed[loop] = on
-                await self._try_send({"loop": loop, "on": on})
+    def _sense(self, step: Step) -> None:
+        arm = "down" if step.arm == 0 else "up" if step.arm == 1 else "moving"
+        now = {"arming": step.arming, "safety": step.safety, "arm": arm}
+        changed = [name for name in now if self._sensed[name] != now[name]]
+        self._sensed = now
+        for name in changed:
+            self._tell_sensed(name)
 
-    async def _try_send(self, message: dict[str, Any]) -> None:
-        """A board that is away hears it from `board_arrived` when it is back."""
-        try:
-            await self._send(message)
-        except ConnectionError:
-            return
+    def _tell_sensed(self, name: str) -> None:
+        value = self._sensed[name]
+        self._send({"arm": value} if name == "arm" else {"loop": name, "on": value})
+
+    def _tell_field(self) -> None:
+        self._send({"field": [card.dump for card in self._cards.values()]})
 
     def _look(self) -> None:
         for waiter in self._waiters:
@@ -164,25 +174,16 @@ class GateWorld:
         self._stirred.set()
         return car
 
-    async def present(self, *cards: Card) -> None:
-        """Hold cards to the reader."""
+    def present(self, *cards: Card) -> None:
+        """Hold these cards to the reader, and no others; none takes all away."""
         self._cards = {card.uid: card for card in cards}
-        await self._try_send({"field": [card.dump for card in cards]})
-
-    async def withdraw(self) -> None:
-        """Take every card away."""
-        self._cards = {}
-        await self._try_send({"field": []})
+        self._tell_field()
 
     def drive(self, car: Car, intent: Intent) -> None:
         """Change what a driver is doing."""
         car.intent = intent
         self._stirred.set()
 
-    def last_timing_us(self) -> int | None:
-        """The latest time from a tag's first answer to the relay, in microseconds."""
-        return self._timings_us[-1] if self._timings_us else None
 
-    def timings_us(self) -> list[int]:
-        """All such times since the world began, in order."""
-        return list(self._timings_us)
+def _nobody_listens(_message: Message) -> None:
+    """Where messages go while no board is there: it is told everything when it comes."""
