@@ -1,0 +1,1 @@
+"""Gates, the sites they stand at, and their link: identities, events, rights, commands."""

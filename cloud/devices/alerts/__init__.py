@@ -1,0 +1,1 @@
+"""What needs a person: raised by reports and events, listed, acknowledged."""

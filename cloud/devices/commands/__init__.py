@@ -1,0 +1,1 @@
+"""Orders to gates by people: each with a reason, a counter and an end."""

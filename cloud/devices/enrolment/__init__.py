@@ -1,0 +1,1 @@
+"""Identities: the project's authority, certificates for devices, and whom the broker admits."""

@@ -1,0 +1,1 @@
+"""Gates and lanes: the devices, and the places they control."""

@@ -1,0 +1,1 @@
+"""How sites and gates are, by what their agents report."""
