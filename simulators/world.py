@@ -26,14 +26,24 @@ _REASON_OF = {
 
 @dataclass(slots=True)
 class Card:
-    """A card in a driver's hand; `dump` is its whole memory (simulators/hardware/tags.py)."""
+    """A card in a driver's hand; `dump` is its whole memory (simulators/hardware/tags.py).
+
+    on_write: told when a gate wrote to it.
+    """
 
     dump: CardDump
+    on_write: Callable[["Card"], None] | None = None
 
     @property
     def uid(self) -> str:
         """Lower-case hex."""
         return self.dump["uid"]
+
+    def write(self, dump: CardDump) -> None:
+        """Take on a new memory."""
+        self.dump = dump
+        if self.on_write is not None:
+            self.on_write(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,7 @@ class GateWorld:
             timing = message["timing"]
             self.timings_us.append(timing["relay_us"] - timing["first_answer_us"])
         elif "tag" in message and message["tag"]["uid"] in self._cards:
-            self._cards[message["tag"]["uid"]].dump = message["tag"]
+            self._cards[message["tag"]["uid"]].write(message["tag"])
         self._look()
         self._stirred.set()
 
