@@ -70,8 +70,8 @@ class Supervisor:
         """
         child = Child(program)
         child.started_at_s = self._now_s()
-        self.children.append(child)
         program.start()
+        self.children.append(child)
         program.wait_ready(tick)
         child.state = "ready"
 

