@@ -19,6 +19,8 @@ from cloud import operations
 from cloud.accounts.wire import Accounts
 from cloud.accounts.wire import wire as wire_accounts
 from cloud.audit import wire as audit
+from cloud.devices import wire as devices
+from cloud.events import wire as events
 from cloud.kit.clock import Clock, SystemClock, clock_from
 from cloud.kit.crypto import load_or_create_cipher
 from cloud.kit.database import AsyncSession, Database, open_database
@@ -37,11 +39,15 @@ log = structlog.get_logger()
 
 def wire_features(kit: Kit) -> tuple[Feature, ...]:
     """Every feature, lower ones first. This list is the map of the cloud."""
+    events_feature, stream = events.wire(kit)
     accounts = Accounts(kit)
+    site_devices = devices.Devices(kit, stream.outbox)
     return (
         operations.wire(kit),
+        events_feature,
         wire_accounts(accounts),
         audit.wire(kit),
+        devices.wire(site_devices),
     )
 
 

@@ -5,9 +5,20 @@ from sqlmodel import SQLModel
 from cloud.accounts.auth import tables as auth
 from cloud.accounts.users import tables as users
 from cloud.audit import tables as audit
+from cloud.devices.alerts import tables as alerts
+from cloud.devices.commands import tables as commands
+from cloud.devices.gates import tables as gates
+from cloud.devices.health import tables as health
+from cloud.devices.mqtt import tables as mqtt
+from cloud.devices.rights import tables as device_rights
+from cloud.devices.sites import tables as sites
+from cloud.events import tables as events
 from cloud.kit import idempotency
+from cloud.parking import tables as parking
 
-# Importing a feature's tables registers them; add one line for each `tables.py`.
-TABLES = (idempotency, users, auth, audit)
+DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
+
+# Importing a feature's tables registers them; add one line for each.
+TABLES = (idempotency, events, users, auth, audit, *DEVICES, parking)
 
 METADATA = SQLModel.metadata

@@ -33,6 +33,7 @@ class OutboxRow(SQLModel, table=True):
     correlation_id: str | None = Field(default=None, sa_type=Text)
     written_at: datetime | None = Field(
         default=None,
+        nullable=False,
         sa_type=UtcDateTime,
         sa_column_kwargs={"server_default": func.clock_timestamp()},
     )
