@@ -17,6 +17,7 @@ _REPORT_GAP_MS = 500
 _ACK_WITHIN_MS = 3000
 _LIST_RETRY_MS = 2000
 _WORK_MAX = 8
+FAULT_FOREIGN = "foreign_certificate"
 _MESSAGE_BYTES = version.GATE_MESSAGE_BYTES_MAX + 128
 
 
@@ -47,6 +48,7 @@ class SiteLink:
         )
         self._mqtt.on_message = self._on_message
         self._mqtt.on_oversize = self._on_oversize
+        self._is_foreign = False
         self._answer = None
         self._answered = asyncio.Event()
         self._work = []
@@ -114,6 +116,9 @@ class SiteLink:
                         watching.cancel()
             except (OSError, ValueError, asyncio.TimeoutError) as error:
                 print("link:", repr(error))  # noqa: T201 - the console is the gate's only log
+                if isinstance(error, ValueError) and not self._is_foreign:
+                    self._is_foreign = True
+                    self._journal.add(codes.FAULT, {"code": FAULT_FOREIGN})
             attempt = 0 if self._uptime_ms() - began_ms > 10000 else attempt + 1
             await self._pause(mqtt.retry_delay_ms(attempt, self._random()))
 
@@ -190,6 +195,9 @@ class SiteLink:
     # --- the network callback: copy, check, queue -------------------------------------------
 
     def _on_up(self):
+        if self._is_foreign:
+            self._is_foreign = False
+            self._journal.add(codes.RESTORED, {"code": FAULT_FOREIGN})
         self._mqtt.publish(
             self._topic(topics.ONLINE), codec.online(True, self._boot), qos=1, retain=True
         )

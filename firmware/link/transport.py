@@ -105,6 +105,7 @@ class Transport:
 
         Raises:
             OSError: the connection ended.
+            ValueError: the server's certificate is not one of ours.
         """
         at = 0
         while at < len(view):
@@ -130,7 +131,8 @@ class Transport:
         data = self._queue[0]
         try:
             written = self._stream.write(data)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # ValueError: the server's certificate is not one of ours.
             self.error = error
             return False
         if written is None:
