@@ -115,10 +115,10 @@ class SiteLink:
                     finally:
                         watching.cancel()
             except (OSError, ValueError, asyncio.TimeoutError) as error:
-                print("link:", repr(error))  # noqa: T201 - the console is the gate's only log
                 if isinstance(error, ValueError) and not self._is_foreign:
                     self._is_foreign = True
                     self._journal.add(codes.FAULT, {"code": FAULT_FOREIGN})
+                print("link:", repr(error))  # noqa: T201 - the console is the gate's only log
             attempt = 0 if self._uptime_ms() - began_ms > 10000 else attempt + 1
             await self._pause(mqtt.retry_delay_ms(attempt, self._random()))
 
