@@ -115,10 +115,8 @@ class Channel:
             LinkDownError, asyncpg errors, OSError: what was to do is still to do; call again.
         """
         await self._wait()
-        if Work.PERMISSIONS in self._dirty or self._key is None:
-            self._key = await self._tools.source.key(self.site)
-            self._dirty.discard(Work.PERMISSIONS)
         self._wake.clear()
+        await self._site_key()
         await self._send_commands()
         if (online := self._online) is not None:
             # Whatever was on its way to an earlier connection is lost with that.
@@ -148,6 +146,13 @@ class Channel:
                 await self._wake.wait()
         self._wake.clear()
 
+    async def _site_key(self) -> bytes | None:
+        """The site's key; None while it is not enrolled."""
+        if self._key is None or Work.PERMISSIONS in self._dirty:
+            self._dirty.discard(Work.PERMISSIONS)
+            self._key = await self._tools.source.key(self.site)
+        return self._key
+
     async def _or_again(self, work: Work, do: Callable[[], Awaitable[None]]) -> None:
         try:
             await do()
@@ -162,24 +167,25 @@ class Channel:
         await self._or_again(Work.COMMAND, self._send_queued)
 
     async def _send_queued(self) -> None:
-        if self._key is None:
+        if (key := await self._site_key()) is None:
             return
         for queued in await self._tools.commands.queued(self.site):
             if queued.is_expired:
                 await self._tools.commands.mark_expired(queued.body)
                 continue
-            payload = sealed.seal(self._key, macs.COMMAND, queued.body)
+            payload = sealed.seal(key, macs.COMMAND, queued.body)
             # Marked first: sent twice would be refused as a replay, but why tempt it.
             await self._tools.commands.mark_sent(queued.body)
             await self._publish(topics.SITE_COMMAND, payload)
 
     async def _send_desired(self) -> None:
         picture = await self._tools.source.picture(self.site)
-        if picture is None or self._key is None:
+        key = await self._site_key()
+        if picture is None or key is None:
             return
         ages = [lot.max_age_s for lot in picture.lots]
         self._refresh_s = max(REFRESH_S_MIN, min(ages) // 3) if ages else REFRESH_S_DEFAULT
-        payload = sealed.seal(self._key, macs.DESIRED, picture)
+        payload = sealed.seal(key, macs.DESIRED, picture)
         await self._publish(topics.SITE_DESIRED, payload, retained=True)
         self._desired_sent = (picture.version, time.monotonic())
 
@@ -238,9 +244,9 @@ class Channel:
             await self._send_commands()
 
     async def _send_list(self, message: RightsList) -> None:
-        if self._key is None:
+        if (key := await self._site_key()) is None:
             return
-        payload = sealed.seal(self._key, macs.RIGHTS, message)
+        payload = sealed.seal(key, macs.RIGHTS, message)
         await self._publish(topics.SITE_RIGHTS, payload)
         is_full = message.base_version is None
         self._sent = Sent(message.version, is_full, _monotonic_ms())
