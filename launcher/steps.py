@@ -4,6 +4,10 @@ Each step may run any number of times on the same data. A step whose engine is n
 starts nothing.
 """
 
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
 from launcher.data_folder import DataFolder
 from launcher.demo import ensure_people
 from launcher.engines.broker import BrokerTls, NatsBroker
@@ -85,8 +89,34 @@ def start_cloud_broker(system: System) -> None:
 
 
 def migrate(system: System) -> None:
-    """The newest shape of the database."""
+    """The newest shape of the database.
+
+    Starting the migration tool takes a second or two; when neither the migrations nor the database
+    have changed since it last ran here, it has nothing to do and is not started.
+    """
+    server = system.postgres
+    seen = {"files": _migrations_seen(), "revision": _revision(server)}
+    if server is not None and system.folder.read("migrated.json") == seen:
+        return
     _cloud_command(system, "migrate").complete(system.tick)
+    system.folder.write("migrated.json", seen | {"revision": _revision(server)})
+
+
+def _migrations_seen() -> str:
+    spec = find_spec("cloud.migrations")
+    folders = spec.submodule_search_locations if spec is not None else None
+    digest = hashlib.sha256()
+    for folder in folders or ():
+        for path in sorted(Path(folder).glob("versions/*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _revision(server: Postgres | None) -> str:
+    if server is None:
+        return ""
+    exists = server.execute("SELECT to_regclass('alembic_version') IS NOT NULL;", DATABASE)
+    return server.execute("SELECT * FROM alembic_version;", DATABASE) if exists == "t" else ""
 
 
 def start_cloud(system: System) -> None:
