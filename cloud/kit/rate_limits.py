@@ -3,14 +3,16 @@
 `limits` counts with Lua scripts, so two processes cannot both take the last place.
 """
 
+import contextlib
 from typing import Final
 
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from cloud.kit.errors import RateLimitedError
+from cloud.kit.errors import RateLimitedError, UnavailableError
 
 _PREFIX: Final = "curb:limits"
 
@@ -32,9 +34,15 @@ class RateLimits:
 
         Raises:
             RateLimitedError: there were `tries` in the last `window_s` seconds already.
+            UnavailableError: it cannot be counted.
         """
         item = RateLimitItemPerSecond(tries, window_s)
-        if await self._limiter.hit(item, what, who):
+        try:
+            is_free = await self._limiter.hit(item, what, who)
+        except (OSError, RedisError) as error:
+            # Without the count a password could be guessed without end.
+            raise UnavailableError("Tries cannot be counted now; try again soon.") from error
+        if is_free:
             return
         raise RateLimitedError(
             f"Too many tries; at most {tries} in {window_s} seconds. Wait a little.",
@@ -43,4 +51,6 @@ class RateLimits:
 
     async def forget(self, what: str, who: str, *, tries: int, window_s: int) -> None:
         """Start the count anew, after a success; same figures as in `take`."""
-        await self._limiter.clear(RateLimitItemPerSecond(tries, window_s), what, who)
+        # If Redis is gone by now, the count only stays as it is, until its window ends.
+        with contextlib.suppress(OSError, RedisError):
+            await self._limiter.clear(RateLimitItemPerSecond(tries, window_s), what, who)

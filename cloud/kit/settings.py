@@ -58,6 +58,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("it must be on or off")
+    return text == "on"
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -185,6 +191,12 @@ class Settings:
         "memory of one password check in KiB; 19456 is the least OWASP accepts",
         parse=_whole(19_456, 1_048_576),
         default=65_536,
+    )
+    demo_payments: bool = _setting(
+        "CURB_DEMO_PAYMENTS",
+        "on: wallets can be topped up with a demo card that moves no money; off",
+        parse=_switch,
+        default=False,
     )
     body_bytes_max: int = _setting(
         "CURB_BODY_BYTES_MAX",

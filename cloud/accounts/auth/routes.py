@@ -20,7 +20,7 @@ from cloud.accounts.auth.service import AuthService, Client
 from cloud.accounts.client import client_address
 from cloud.accounts.user import User
 from cloud.accounts.users.errors import WeakPasswordError
-from cloud.kit.errors import RateLimitedError
+from cloud.kit.errors import RateLimitedError, UnavailableError
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 
 
@@ -35,7 +35,7 @@ class AuthController(Controller):
         guards=[public],
         status_code=200,
         summary="Log in",
-        responses=problems(WrongCredentialsError, RateLimitedError),
+        responses=problems(WrongCredentialsError, RateLimitedError, UnavailableError),
     )
     async def log_in(
         self,
@@ -52,7 +52,7 @@ class AuthController(Controller):
         guards=[public],
         status_code=200,
         summary="Get the next pair of tokens",
-        responses=problems(RefreshRefusedError, RefreshReusedError),
+        responses=problems(RefreshRefusedError, RefreshReusedError, UnavailableError),
     )
     async def refresh(
         self, data: JSONBody[RefreshRequest], auth: NamedDependency[AuthService]

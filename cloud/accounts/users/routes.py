@@ -21,7 +21,7 @@ from cloud.accounts.users.errors import (
 from cloud.accounts.users.rules import OPEN_ROLES
 from cloud.accounts.users.schemas import Profile, ProfileUpdate, RoleChange, UserCreate
 from cloud.accounts.users.service import UserService
-from cloud.kit.errors import RateLimitedError
+from cloud.kit.errors import RateLimitedError, UnavailableError
 from cloud.kit.idempotency import IdempotencyConflictError, Once
 from cloud.kit.paging import CursorError, Page, PageRequest
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
@@ -50,6 +50,7 @@ class UsersController(Controller):
             WeakPasswordError,
             RoleNotOpenError,
             RateLimitedError,
+            UnavailableError,
             IdempotencyConflictError,
         ),
     )

@@ -1,0 +1,62 @@
+"""Logs are lines a program can read, and a person on a terminal too."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from cloud.kit.logs import correlation_id, set_up_logs, usable_correlation_id
+from cloud.kit.settings import Settings
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    root.handlers[:], root.level = before
+
+
+def settings(log_format: str) -> Settings:
+    return Settings(
+        database_url="postgresql://x", redis_url="redis://x", data_dir=Path(), log_format=log_format
+    )
+
+
+def test_our_lines_and_a_library_s_are_json_with_the_correlation_id(stream: io.StringIO):
+    set_up_logs(settings("json"), stream)
+    with structlog.contextvars.bound_contextvars(correlation_id="quote-me-1"):
+        structlog.get_logger().info("barrier_opened", gate_id="elm-in-1")
+        logging.getLogger("some.library").warning("took %d tries", 3)
+        assert correlation_id() == "quote-me-1"
+    assert correlation_id() == ""
+    ours, theirs = map(json.loads, stream.getvalue().splitlines())
+    assert ours["event"] == "barrier_opened"
+    assert ours["gate_id"] == "elm-in-1"
+    assert theirs["event"] == "took 3 tries"
+    assert {ours["correlation_id"], theirs["correlation_id"]} == {"quote-me-1"}
+    assert (ours["level"], theirs["level"]) == ("info", "warning")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_does_not_show_what_variables_held(stream: io.StringIO, log_format: str):
+    set_up_logs(settings(log_format), stream)
+    password = "-".join(["hunter", "two"])
+    try:
+        int(password and "x")
+    except ValueError as error:
+        structlog.get_logger().error("request_failed", exc_info=error)
+    assert "ValueError" in stream.getvalue()
+    assert "hunter-two" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "offered", [None, "", "short", "x" * 65, "has space in it", "new\nline1234"]
+)
+def test_an_id_that_is_not_safe_to_log_is_not_used(offered: str | None):
+    assert usable_correlation_id(offered) is None
