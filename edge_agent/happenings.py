@@ -1,5 +1,6 @@
 """What the agent learns from a gate's events: whose tap it was, who went in, how far a card is."""
 
+from binascii import unhexlify
 from typing import Any
 
 from edge_agent.access import Lane
@@ -13,7 +14,7 @@ def tag_of_uid(uid: object) -> bytes | None:
     if not isinstance(uid, str) or len(uid) not in (8, 14, 20):
         return None
     try:
-        return macs.tag_key(bytes.fromhex(uid))
+        return macs.tag_key(unhexlify(uid))
     except ValueError:
         return None
 

@@ -4,6 +4,7 @@ Plain tuples of plain values: the garbage collector stops tracking them, so that
 not make it pause a lane.
 """
 
+from binascii import unhexlify
 from collections.abc import Iterable, Sequence
 from sys import intern
 from typing import Final, TypeAlias
@@ -76,7 +77,7 @@ def tag_of(right: Right) -> bytes:
     Raises:
         ValueError: it is not 14 hex digits.
     """
-    tag = bytes.fromhex(right.tag)
+    tag = unhexlify(right.tag)
     if len(tag) != macs.TAG_KEY_BYTES:
         raise ValueError(f"The tag {right.tag!r} of the right {right.id!r} is not 14 hex digits.")
     return tag
