@@ -1,0 +1,1 @@
+"""The money: one double-entry ledger that PostgreSQL itself keeps balanced."""
