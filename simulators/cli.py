@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -36,3 +37,26 @@ def live(stage: Path, seed: int) -> None:
     _stop_on_terminate()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(run_live(read_stage(stage), seed=seed, tell=tell))
+
+
+@main.command()
+@click.argument("stage", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("gate", required=False)
+@click.option("--pace", type=click.FloatRange(0.1, 20), default=1.0, help="Times faster than life.")
+def gate(stage: Path, gate: str | None, pace: float) -> None:
+    """Stand at one GATE of STAGE: drive cars up, hold up cards, see lamps, display and arm."""
+    from simulators.console import GateTakenError, run_console
+    from simulators.stage import read_stage
+
+    found = read_stage(stage)
+    known = [each.gate for each in found.gates]
+    if gate is None:
+        gate = click.prompt("Which gate", type=click.Choice(known), default=known[0])
+    elif gate not in known:
+        raise click.UsageError(f"There is no gate {gate} here, but {', '.join(known)}.")
+    if not sys.stdin.isatty():
+        raise click.UsageError("This needs a terminal: it reads single keys.")
+    try:
+        asyncio.run(run_console(found, gate, pace=pace))
+    except GateTakenError as error:
+        raise click.ClickException(str(error)) from error

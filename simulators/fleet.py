@@ -1,7 +1,8 @@
 """Many gates on one machine: each a real MicroPython process with the firmware that ships.
 
 A board that ends, because it was reset, bitten by its watchdog or killed, is switched on again as a
-power supply would; how often is counted. Nobody's process is touched but our own.
+power supply would; how often is counted. A gate that somebody wants by hand (`curb gate`) is handed
+over and taken back (power.py). Nobody's process is touched but our own.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from simulators.power import PowerLock
 from simulators.world import GateWorld
 from simulators.world_link import BoardLink, WorldServer
 
@@ -21,6 +23,7 @@ BOARD = ROOT / "simulators" / "board"
 READY_WITHIN_S = 30.0
 # A board that crashes at once must not spin; a real one takes longer to boot than this.
 SWITCH_ON_AFTER_S = 0.2
+WANTED_EVERY_S = 0.5
 
 
 class FleetError(Exception):
@@ -42,6 +45,8 @@ class _Powered:
 
     setup: GateSetup
     world: GateWorld
+    power: PowerLock
+    wanted: PowerLock
     switched_on: int = 0
     is_powered: bool = True
     process: asyncio.subprocess.Process | None = None
@@ -73,8 +78,10 @@ class Fleet:
         *,
         pace: float,
         environment: Mapping[str, str],
+        is_by_hand: bool = False,
     ) -> None:
         self._folder = folder
+        self._is_by_hand = is_by_hand
         self._environment = {
             **os.environ,
             "MICROPYPATH": f"{BOARD}:{ROOT}:.frozen",
@@ -82,7 +89,13 @@ class Fleet:
         }
         self._server = WorldServer(on_board=self._meet)
         self._gates = {
-            setup.gate: _Powered(setup, GateWorld(setup.gate, pace=pace)) for setup in setups
+            setup.gate: _Powered(
+                setup,
+                GateWorld(setup.gate, pace=pace),
+                PowerLock.power(setup.flash),
+                PowerLock.wanted(setup.flash),
+            )
+            for setup in setups
         }
 
     @property
@@ -99,6 +112,10 @@ class Fleet:
     def exits(self) -> list[GateWorld]:
         """The worlds of the gates that lead out."""
         return [p.world for p in self._gates.values() if not p.setup.is_entry]
+
+    def is_ready(self, gate: str) -> bool:
+        """Whether a gate's board runs its lane now."""
+        return self._gates[gate].is_ready.is_set()
 
     def switched_on(self, gate: str) -> int:
         """How often a gate was switched on so far."""
@@ -150,13 +167,31 @@ class Fleet:
         powered = self._gates[gate]
         try:
             while True:
-                if powered.is_powered:
-                    powered.process = await self._start(powered)
-                    await powered.process.wait()
-                    powered.is_ready.clear()
+                if powered.is_powered and not self._is_wanted(powered):
+                    if powered.power.take():
+                        await self._run_once(powered)
+                else:
+                    powered.power.release()
                 await asyncio.sleep(SWITCH_ON_AFTER_S)
         finally:
             await self.kill(gate)
+            powered.power.release()
+
+    def _is_wanted(self, powered: _Powered) -> bool:
+        return not self._is_by_hand and powered.wanted.is_held_elsewhere()
+
+    async def _run_once(self, powered: _Powered) -> None:
+        """One life of a board; ends early when somebody wants the gate by hand."""
+        powered.process = await self._start(powered)
+        ended = asyncio.create_task(powered.process.wait())
+        try:
+            while not ended.done():
+                await asyncio.wait([ended], timeout=WANTED_EVERY_S)
+                if self._is_wanted(powered):
+                    await self.kill(powered.setup.gate)
+        finally:
+            ended.cancel()
+            powered.is_ready.clear()
 
     async def _start(self, powered: _Powered) -> asyncio.subprocess.Process:
         powered.switched_on += 1
@@ -205,15 +240,19 @@ async def running_fleet(
     *,
     pace: float = 1.0,
     environment: Mapping[str, str] | None = None,
+    is_by_hand: bool = False,
 ) -> AsyncIterator[Fleet]:
     """Switch on every gate; all are off again at the end of the block.
 
     folder: for the boards' consoles.
     pace: how many times faster than life cars and arms move.
     environment: variables for the boards, see simulators/board/__init__.py.
+    is_by_hand: the caller holds the `wanted` locks, so nobody else's wish is looked for.
     """
     tasks: list[asyncio.Task[None]] = []
-    async with Fleet(setups, folder, pace=pace, environment=environment or {}) as fleet:
+    async with Fleet(
+        setups, folder, pace=pace, environment=environment or {}, is_by_hand=is_by_hand
+    ) as fleet:
         try:
             for setup in setups:
                 tasks.append(asyncio.create_task(fleet.run(setup.gate), name=f"board {setup.gate}"))

@@ -78,7 +78,12 @@ class Traffic:
         if not pool:
             return
         driver = pool.pop(self._draw.randrange(len(pool)))
-        world = self._draw.choice(self._fleet.entries if goes_in else self._fleet.exits)
+        lanes = self._fleet.entries if goes_in else self._fleet.exits
+        world = self._draw.choice(lanes)
+        if not self._fleet.is_ready(world.gate):
+            # Somebody has it in hand, or it restarts: drivers use another lane.
+            pool.append(driver)
+            return
         behaviour = self._draw.choice(_BEHAVIOURS) if goes_in else Behaviour.NORMAL
         attempt = await self._pass(world, self._cards[driver], behaviour)
         self._tell(attempt)
