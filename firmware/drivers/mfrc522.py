@@ -1,6 +1,6 @@
 """The MFRC522 reader chip over SPI: short bounded steps, and a chip that is healed when it hangs.
 
-An exchange with a card is `begin` (7 or 8 bus transactions) and then `poll` until it stops saying
+An exchange with a card is `begin` (7 to 9 bus transactions) and then `poll` until it stops saying
 PENDING (one transaction each, two more to fetch the answer). The chip's own timer ends the wait;
 should that fail, the driver does, 12 ms later. No IRQ pin is used. The longest a single call
 blocks, at 60 us a transaction: `begin` 0.7 ms, `poll` 0.6 ms, `tend` 1.1 ms.
@@ -64,6 +64,7 @@ _CRYPTO_ON = 0x08
 _TIMER_MODE = 0x81
 _TIMER_PRESCALER = 0x52
 _TICKS_A_MS = 20
+_TIMER_STOP = 0x80
 
 _FIFO_BYTES = 64
 # Beyond the allowed wait: the longest frame out (64 bytes, 5.5 ms) and in.
@@ -212,6 +213,9 @@ class MFRC522:
             return False
         self.exchanges += 1
         self._write(_COMMAND, _IDLE)
+        if self._status != OK:
+            # An exchange given up half-way left the timer running into this one.
+            self._write(_CONTROL, _TIMER_STOP)
         self._write(_COM_IRQ, 0x7F)
         self._write(_FIFO_LEVEL, 0x80)
         ticks = min(wait_ms * _TICKS_A_MS, 255)

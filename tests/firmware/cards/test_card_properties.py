@@ -117,7 +117,8 @@ def test_noise_never_hangs_nor_raises(
     assert rig.tend_for(2200)
     rig.field.take(tag)
     rig.field.put(tag)
-    assert rig.do(read_card(rig.driver, MASTER)).uid == UID
+    # The first poll may fall victim to an exchange that noise ended too early.
+    assert UID in [rig.do(read_card(rig.driver, MASTER)).uid for _ in range(2)]
 
 
 @settings(deadline=None)

@@ -1,6 +1,6 @@
 """Portable: runs under pytest and on MicroPython."""
 
-from firmware.cards import classic, iso14443a, ntag
+from firmware.cards import classic, crc_a, iso14443a, ntag
 from firmware.cards.reader import BROKEN, COLLISION, FAULT, NO_ANSWER, OK, PENDING, exchange
 from simulators.hardware import tags
 from tests.support.reader_rig import Rig
@@ -154,6 +154,51 @@ def test_a_chip_that_reset_itself_gets_its_antenna_back():
     assert rig.driver.faults == 1
     assert rig.driver.hard_resets == 1  # only the one at power-on: a soft reset was enough
     assert rig.do(iso14443a.request(rig.driver)) == OK
+
+
+def test_waits_are_right_again_after_healing():
+    rig = Rig().ready()
+    rig.do(exchange(rig.driver, 1, 7, 10))
+    rig.chip.brown_out()
+    assert rig.tend_for(100)
+    status, took_ms, _ = rig.timed(exchange(rig.driver, 1, 7, 10))
+    assert status == NO_ANSWER
+    assert 10 <= took_ms < 11
+
+
+def test_an_antenna_that_is_off_is_switched_on_again():
+    # The chip does this itself when it gets too hot.
+    rig = Rig().ready()
+    rig.field.put(tags.make("ntag213", UID7))
+    rig.chip.select()
+    rig.chip.transfer(b"\x28\x80")
+    assert rig.do(iso14443a.request(rig.driver)) == NO_ANSWER
+    rig.tend_for(100)
+    assert rig.driver.faults == 1
+    assert rig.do(iso14443a.request(rig.driver)) == OK
+
+
+def test_an_answer_that_comes_too_late_does_not_spoil_the_next_exchange():
+    for late_us in range(1800, 3800, 20):
+        rig = Rig().ready()
+        rig.field.put(tags.make("ntag213", UID7))
+        rig.do(iso14443a.select_known(rig.driver, UID7))
+        rig.driver.frame[0:6] = b"\xa2\x06curb"
+        length = crc_a.append(rig.driver.frame, 6)
+        assert rig.do(exchange(rig.driver, length, 0, 1)) == NO_ANSWER
+        rig.time.charge_us(late_us)
+        assert rig.do(ntag.identify(rig.driver))[0] == OK
+
+
+def test_an_exchange_given_up_half_way_does_not_spoil_the_next():
+    rig = Rig().ready()
+    rig.field.put(tags.make("ntag213", UID7))
+    for late_us in range(0, 5600, 200):
+        rig.driver.frame[0] = 0
+        rig.driver.begin(1, 0, 5)
+        rig.time.charge_us(late_us)
+        assert rig.do(iso14443a.request(rig.driver)) == OK
+        rig.do(iso14443a.settle(rig.driver))
 
 
 def test_nothing_is_sent_while_the_chip_is_being_healed():
