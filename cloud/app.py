@@ -32,6 +32,8 @@ from cloud.kit.problems import EXCEPTION_HANDLERS
 from cloud.kit.redis import open_redis
 from cloud.kit.requests import RecordedRequests
 from cloud.kit.settings import Settings
+from cloud.ledger.wire import Ledger
+from cloud.ledger.wire import wire as wire_ledger
 from cloud.openapi import DescribeAccess, DocsController, openapi_config
 
 log = structlog.get_logger()
@@ -41,12 +43,14 @@ def wire_features(kit: Kit) -> tuple[Feature, ...]:
     """Every feature, lower ones first. This list is the map of the cloud."""
     events_feature, stream = events.wire(kit)
     accounts = Accounts(kit)
+    ledger = Ledger(kit)
     site_devices = devices.Devices(kit, stream.outbox)
     return (
         operations.wire(kit),
         events_feature,
         wire_accounts(accounts),
         audit.wire(kit),
+        wire_ledger(kit, ledger),
         devices.wire(site_devices),
     )
 

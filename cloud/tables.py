@@ -14,11 +14,12 @@ from cloud.devices.rights import tables as device_rights
 from cloud.devices.sites import tables as sites
 from cloud.events import tables as events
 from cloud.kit import idempotency
+from cloud.ledger import tables as ledger
 from cloud.parking import tables as parking
 
 DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
 
 # Importing a feature's tables registers them; add one line for each.
-TABLES = (idempotency, events, users, auth, audit, *DEVICES, parking)
+TABLES = (idempotency, events, users, auth, audit, ledger, *DEVICES, parking)
 
 METADATA = SQLModel.metadata
