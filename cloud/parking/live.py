@@ -23,6 +23,16 @@ class Live(Protocol):
         ...
 
 
+class NobodyWatches:
+    """For a process without a realtime feature."""
+
+    def lot(self, session: AsyncSession, lot: str, event: str, data: msgspec.Struct) -> None:
+        """Nothing."""
+
+    def user(self, session: AsyncSession, user_id: UUID, event: str, data: msgspec.Struct) -> None:
+        """Nothing."""
+
+
 OCCUPANCY = "occupancy"
 PASSAGE = "passage"
 ACCESS = "access"

@@ -14,6 +14,7 @@ class AccessLogRow(SQLModel, table=True):
     """One decision. (device, boot, seq) is the event it came as; (device, boot, tap) its tap.
 
     at: when the device says it was; when its clock was unset, when the agent heard of it.
+    right_id, right_kind: what let it pass, as the lane said, else as the cloud found.
     recheck: agrees, disagrees or not_checked; recheck_reason: what the cloud would have said.
     """
 
@@ -43,6 +44,7 @@ class AccessLogRow(SQLModel, table=True):
     user_id: UUID | None = None
     booking_id: UUID | None = None
     right_id: str | None = Field(default=None, sa_type=Text)
+    right_kind: int | None = Field(default=None, sa_type=SmallInteger)
     reason: str = Field(sa_type=Text)
     is_admitted: bool
     mode: str = Field(sa_type=Text)

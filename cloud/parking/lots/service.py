@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from cloud.accounts.user import User
+from cloud.devices.sites.desired import DesiredState
 from cloud.kit.clock import Clock
 from cloud.kit.database import AsyncSession
 from cloud.kit.paging import Page, PageRequest
@@ -28,11 +29,15 @@ from protocols.site import LotPolicy
 _FOREIGN_KEY_VIOLATION = "23503"
 
 
-class DesiredSites(Protocol):
-    """Devices, as far as lots need them: they ask for the policies again and tell the site."""
+# What a change of these changes about rights; the rest travels with the lot's policy.
+_RIGHTS_FIELDS = frozenset({"walk_ups", "early_grace_s", "late_grace_s"})
 
-    async def changed(self, session: AsyncSession, site: str) -> None:
-        """Something the site should know has changed in this transaction."""
+
+class LotRights(Protocol):
+    """What has to hear of a change that gives or takes cards their rights."""
+
+    async def recompute(self) -> int:
+        """Bring all rights in line with what is stored now."""
         ...
 
 
@@ -40,9 +45,16 @@ class LotService:
     """Lots, within one session."""
 
     def __init__(
-        self, session: AsyncSession, *, clock: Clock, acts: ActRecorder, desired: DesiredSites
+        self,
+        session: AsyncSession,
+        rights: LotRights,
+        *,
+        clock: Clock,
+        acts: ActRecorder,
+        desired: DesiredState,
     ) -> None:
         self._session = session
+        self._rights = rights
         self._clock = clock
         self._acts = acts
         self._desired = desired
@@ -71,6 +83,7 @@ class LotService:
         )
         await self._session.flush()
         await self.tell_site(row)
+        await self._rights.recompute()
         await self._acts.record(
             self._session,
             PrivilegedAct(actor.id, "lot.created", f"lot:{row.id}", {"site": row.site}),
@@ -118,6 +131,8 @@ class LotService:
             setattr(row, name, value)
         await self._session.flush()
         await self.tell_site(row)
+        if _RIGHTS_FIELDS & sent.keys():
+            await self._rights.recompute()
         details = {f"{name}_before": value for name, value in before.items()} | sent
         await self._acts.record(
             self._session,
@@ -129,7 +144,7 @@ class LotService:
 
     async def tell_site(self, row: LotRow) -> None:
         """Have the site told what its lots are like now."""
-        await self._desired.changed(self._session, row.site)
+        await self._desired.lot_changed(self._session, row.id)
 
     async def row(self, lot: str, *, for_update: bool = False) -> LotRow:
         """The row, for services of parking.

@@ -14,7 +14,6 @@ class PaymentRow(SQLModel, table=True):
     """One movement of money; never edited. `kind` and `method` are words of payments/rules.py.
 
     amount_cents: what the driver gives; negative for what they get back.
-    transaction_id: of the ledger.
     """
 
     __tablename__: ClassVar[str] = "payments"
@@ -32,5 +31,4 @@ class PaymentRow(SQLModel, table=True):
     method: str = Field(sa_type=Text)
     amount_cents: int = Field(sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
-    transaction_id: UUID | None = None
     at: datetime = Field(sa_type=UtcDateTime)

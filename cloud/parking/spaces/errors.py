@@ -1,6 +1,6 @@
 """Refusals about floors and spaces."""
 
-from cloud.kit.errors import ConflictError, MissingError
+from cloud.kit.errors import AppError, ConflictError, MissingError
 
 
 class FloorMissingError(MissingError):
@@ -25,3 +25,10 @@ class SpaceTakenError(ConflictError):
     """The lot has spaces of these names."""
 
     code = "space_exists"
+
+
+class TooManySpacesError(AppError):
+    """One request asks for more spaces than are made at once."""
+
+    status = 422
+    code = "too_many_spaces"

@@ -10,7 +10,6 @@ from sqlmodel import col
 
 from cloud.accounts.user import User
 from cloud.kit.database import AsyncSession
-from cloud.kit.errors import AppError
 from cloud.kit.ids import Ids
 from cloud.kit.paging import Page, PageRequest
 from cloud.kit.privileged import ActRecorder, PrivilegedAct
@@ -20,6 +19,7 @@ from cloud.parking.spaces.errors import (
     FloorTakenError,
     SpaceMissingError,
     SpaceTakenError,
+    TooManySpacesError,
 )
 from cloud.parking.spaces.schemas import (
     SPACES_AT_ONCE_MAX,
@@ -31,13 +31,6 @@ from cloud.parking.spaces.schemas import (
     SpaceUpdate,
 )
 from cloud.parking.spaces.tables import FloorRow, SpaceRow
-
-
-class TooManySpacesError(AppError):
-    """One request asks for more spaces than are made at once."""
-
-    status = 422
-    code = "too_many_spaces"
 
 
 class SpaceService:

@@ -12,7 +12,8 @@ from cloud.kit.columns import UtcDateTime
 
 
 class PassageRow(SQLModel, table=True):
-    """One car through a lane. `kind` is passage or tailgated.
+    """One car through a lane. `kind` is passage, tailgated, or operator if entered by hand.
+
 
     tap: of the grant it used, in the device's boot; null when the barrier was opened remotely.
     access_id, tag_key: of that grant, once both have been heard of.
@@ -50,7 +51,9 @@ class PassageRow(SQLModel, table=True):
 class StayRow(SQLModel, table=True):
     """One vehicle inside, or that was; its id is that of the passage that let it in.
 
-    fee_cents: by the rules, from what really happened; paid_cents: of it, by the wallet.
+    fee_cents: by the rules, from what really happened; prepaid_cents: of it, by the booking;
+        paid_cents and owed_cents: of the rest, from the wallet and as a debt.
+    basis: walk_up, booking or permit; it decides how the stay is priced.
     settlements: how often the fee was settled with the ledger; numbers those postings.
     """
 
@@ -70,6 +73,7 @@ class StayRow(SQLModel, table=True):
     tag_id: UUID | None = None
     user_id: UUID | None = None
     booking_id: UUID | None = None
+    basis: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     entry_at: datetime = Field(sa_type=UtcDateTime)
     entry_lane: str = Field(sa_type=Text)
@@ -80,7 +84,9 @@ class StayRow(SQLModel, table=True):
     tariff_id: UUID | None = None
     lines: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
     fee_cents: int = Field(default=0, sa_type=BigInteger)
+    prepaid_cents: int = Field(default=0, sa_type=BigInteger)
     paid_cents: int = Field(default=0, sa_type=BigInteger)
+    owed_cents: int = Field(default=0, sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
     settlements: int = 0
 

@@ -25,6 +25,7 @@ from cloud.parking.tags.errors import (
 from cloud.parking.tags.rules import TagState, tag_key, uid_bytes
 from cloud.parking.tags.schemas import Tag, TagClaim, TagCreate, TagStateChange
 from cloud.parking.tags.tables import TagRow
+from cloud.parking.vehicles.service import VehicleService
 
 TAGS_MAX = 50
 _LEVEL_UNKNOWN = 0
@@ -33,8 +34,8 @@ _LEVEL_UNKNOWN = 0
 class TagRights(Protocol):
     """What has to hear of every change of a card: its rights at the sites."""
 
-    async def refresh_tag(self, tag_key: str) -> None:
-        """Bring the card's rights in line with what is stored now."""
+    async def refresh_tag(self, tag_key: str) -> int:
+        """Bring the card's rights in line with what is stored now; how many changed."""
         ...
 
 
@@ -45,6 +46,7 @@ class TagService:
         self,
         session: AsyncSession,
         rights: TagRights,
+        vehicles: VehicleService,
         *,
         clock: Clock,
         ids: Ids,
@@ -53,6 +55,7 @@ class TagService:
     ) -> None:
         self._session = session
         self._rights = rights
+        self._vehicles = vehicles
         self._clock = clock
         self._ids = ids
         self._cipher = cipher
@@ -62,8 +65,10 @@ class TagService:
         """Register a card as the driver's own.
 
         Raises:
-            UidError, TagTakenError, TooManyTagsError: said in the error.
+            UidError, TagTakenError, TooManyTagsError, VehicleMissingError: said in the error.
         """
+        if data.vehicle_id is not None:
+            await self._vehicles.owned(user_id, data.vehicle_id)
         owned = select(func.count()).where(col(TagRow.user_id) == user_id)
         if (await self._session.scalar(owned) or 0) >= TAGS_MAX:
             raise TooManyTagsError(f"One account has at most {TAGS_MAX} cards.")

@@ -103,18 +103,19 @@ def price_booked_stay(
     booked: Window,
     quoted: Sequence[PriceLine],
     actual: Window,
-    grace: timedelta,
+    early_grace: timedelta,
+    late_grace: timedelta,
 ) -> Price:
     """The final price of a stay on a booking: what was quoted, and the time outside of its window.
 
     quoted: the lines locked when the booking was made.
-    grace: time before and after the window that costs nothing; beyond it all of it is charged.
+    early_grace, late_grace: outside the window, at no cost; beyond it all of it is charged.
     """
     lines = list(quoted)
-    if actual.starts_at < booked.starts_at - grace:
+    if actual.starts_at < booked.starts_at - early_grace:
         early = Window(actual.starts_at, min(booked.starts_at, actual.ends_at))
         lines += _charge(tariff, space_type, early, kind=LineKind.EARLY)
-    if actual.ends_at > booked.ends_at + grace:
+    if actual.ends_at > booked.ends_at + late_grace:
         late = Window(max(booked.ends_at, actual.starts_at), actual.ends_at)
         percent = tariff.overstay_percent
         lines += _charge(tariff, space_type, late, kind=LineKind.OVERSTAY, percent=percent)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from cloud.parking.instants import Instant
 from cloud.parking.lots.kinds import SpaceType
 from cloud.parking.tariffs.rules import LineKind
 from cloud.parking.vocabulary import Cents
@@ -25,7 +26,7 @@ class PricingModelCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     step_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 60
     daily_cap_cents: Cents | None = None
     overstay_percent: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 100
-    valid_from: datetime | None = None
+    valid_from: Instant | None = None
 
 
 class PricingModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from cloud.kit.database import AsyncSession
 from cloud.kit.ids import Ids
 from cloud.kit.paging import Page, PageRequest
 from cloud.kit.privileged import ActRecorder, PrivilegedAct
+from cloud.parking.instants import is_plausible
 from cloud.parking.lots.kinds import SpaceType
 from cloud.parking.lots.service import LotService
 from cloud.parking.tariffs.errors import NoTariffError, TariffError
@@ -52,7 +53,7 @@ class TariffService:
             raise TariffError(
                 "hourly_cents needs a rate for standard; other types fall back to it."
             )
-        if valid_from.tzinfo is None or valid_from < now - _PAST_ALLOWED:
+        if not is_plausible(valid_from) or valid_from < now - _PAST_ALLOWED:
             raise TariffError(
                 "valid_from needs a time zone and cannot be in the past: what was priced stays."
             )

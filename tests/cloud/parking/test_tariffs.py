@@ -153,7 +153,8 @@ def test_a_booked_stay_costs_its_quote_and_the_time_outside(start, end, cents):
         booked=BOOKED,
         quoted=quoted,
         actual=window(start, end),
-        grace=GRACE,
+        early_grace=GRACE,
+        late_grace=GRACE,
     )
     assert price.total_cents == cents
     assert price.lines[: len(quoted)] == quoted
@@ -232,7 +233,8 @@ def test_staying_longer_on_a_booking_never_costs_less(tariff, start, length, mor
             booked=booked,
             quoted=quoted,
             actual=Window(start, start + span),
-            grace=GRACE,
+            early_grace=GRACE,
+            late_grace=GRACE,
         ).total_cents
         for span in (length, length + more)
     )

@@ -1,0 +1,108 @@
+"""Hears what gates did, and hands each event to whoever it concerns; each exactly once in effect.
+
+Events of one device come in its order, those of different devices in any; nothing here relies on
+more than that.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from cloud.devices.errors import GateMissingError
+from cloud.devices.events import DEVICE_EVENT, StoredEvent
+from cloud.devices.events import TOPIC as DEVICES
+from cloud.devices.gates.schemas import CODE_OF
+from cloud.devices.gates.service import GateService
+from cloud.events.bus import Bus
+from cloud.events.event import Event
+from cloud.events.once import exactly_once
+from cloud.kit.clock import to_ms
+from cloud.kit.database import AsyncSession, Database
+from cloud.parking import live
+from cloud.parking.access.service import AccessService
+from cloud.parking.gate_events import GateFacts, Where, happened_at, read
+from cloud.parking.stays.service import StayService
+from protocols.portable import codes
+
+GROUP: Final = "parking"
+
+_PASSAGES: Final = frozenset({codes.PASSAGE, codes.TAILGATED})
+_LANE_NEWS: Final = frozenset(
+    {
+        codes.BACKED_OUT,
+        codes.OPENED,
+        codes.FAULT,
+        codes.RESTORED,
+        codes.GATE_ONLINE,
+        codes.GATE_OFFLINE,
+    }
+)
+HEARD_KINDS: Final = _PASSAGES | _LANE_NEWS | {codes.ACCESS}
+
+
+class GateEvents:
+    """What gates did, within one session."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        *,
+        gates: GateService,
+        access: AccessService,
+        stays: StayService,
+        notices: live.Live,
+    ) -> None:
+        self._session = session
+        self._gates = gates
+        self._access = access
+        self._stays = stays
+        self._notices = notices
+
+    async def take(self, event: StoredEvent) -> None:
+        """Handle one event; one of a kind that does not concern parking changes nothing."""
+        if event.kind not in HEARD_KINDS:
+            return
+        gate = event.device
+        if event.kind in (codes.GATE_ONLINE, codes.GATE_OFFLINE):
+            gate = read(event, GateFacts).gate or event.device
+        where = await self._where(gate)
+        if where is None:
+            return
+        if event.kind == codes.ACCESS:
+            row = await self._access.record(event, where)
+            if row is not None:
+                await self._stays.decided(row)
+        elif event.kind in _PASSAGES:
+            await self._stays.passed(event, where)
+        else:
+            self._tell(event, gate, where)
+
+    async def _where(self, gate: str) -> Where | None:
+        """The gate's place; None for a device that is no gate, such as an agent."""
+        try:
+            found = await self._gates.get(gate)
+        except GateMissingError:
+            return None
+        lane = found.lane
+        return Where(site=found.site, lot=lane.lot, lane=lane.id, direction=CODE_OF[lane.direction])
+
+    def _tell(self, event: StoredEvent, gate: str, where: Where) -> None:
+        notice = live.LaneNotice(
+            lane=where.lane, gate=gate, kind=event.kind, at_ms=to_ms(happened_at(event))
+        )
+        self._notices.lot(self._session, where.lot, live.LANE, notice)
+
+
+def subscribe(bus: Bus, database: Database, make: Callable[[AsyncSession], GateEvents]) -> None:
+    """Have the bus deliver devices' events here."""
+
+    async def take(session: AsyncSession, event: Event) -> None:
+        await make(session).take(event.read(StoredEvent))
+
+    once = exactly_once(database, GROUP, take)
+
+    async def handle(event: Event) -> None:
+        # Most events are diagnostics of no interest here; they cost no transaction.
+        if event.type == DEVICE_EVENT and event.read(StoredEvent).kind in HEARD_KINDS:
+            await once(event)
+
+    bus.subscribe(GROUP, handle, topics={DEVICES})

@@ -1,0 +1,82 @@
+"""A device's event as parking reads it: when and where it happened, and what it says."""
+
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+
+from cloud.devices.events import StoredEvent
+from cloud.kit.clock import from_ms
+from protocols.portable import codes
+
+T = TypeVar("T")
+
+_NAMESPACE: Final = UUID("0d2a1d52-5f0c-5d0b-8f9e-8d0f5b6f7a11")
+
+
+class AccessFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an `access` event says; fields that an older device leaves out have a default.
+
+    tag: tag key; a device that does not compute it sends the `uid`.
+    """
+
+    reason: str
+    mode: str = codes.AGENT
+    tap: int | None = None
+    tag: str | None = None
+    uid: str | None = None
+    right: str | None = None
+    list_version: int = 0
+    level: int = 0
+    read: int = codes.READ_OK
+    vehicle: bool = True
+    copied: bool | None = None
+    direction: int | None = None
+
+
+class PassageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `passage` or `tailgated` event says: the grant it used, from a tap or a command."""
+
+    tap: int | None = None
+    command: str | None = None
+    direction: int | None = None
+
+
+class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Which gate an agent's event is about."""
+
+    gate: str | None = None
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a gate, as the registry knows it."""
+
+    site: str
+    lot: str
+    lane: str
+    direction: int
+
+
+def read(event: StoredEvent, into: type[T]) -> T:
+    """The event's own fields.
+
+    Raises:
+        msgspec.ValidationError: they are not what this kind of event has.
+    """
+    return msgspec.json.decode(event.data, type=into)
+
+
+def event_id(event: StoredEvent) -> UUID:
+    """The id of whatever this event makes: the same on every delivery and in every replay."""
+    return uuid5(_NAMESPACE, f"{event.device}:{event.boot}:{event.seq}")
+
+
+def happened_at(event: StoredEvent) -> datetime:
+    """By the device's clock; when that was unset, when the agent heard of it."""
+    return from_ms(event.heard_ms if event.at_ms is None else event.at_ms)
+
+
+def direction_name(direction: int) -> str:
+    """The word the API uses."""
+    return "entry" if direction == codes.ENTRY else "exit"

@@ -1,0 +1,442 @@
+"""Turns passages into stays, and stays into fees that are paid.
+
+Everything follows from what happened when, by the devices' clocks. A passage that is heard of late
+mends the stays of its neighbours; a fee that changes by that is charged or given back by the
+difference. So the same passages end in the same stays and fees, however they arrive.
+"""
+
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from cloud.accounts.user import User
+from cloud.devices.events import StoredEvent
+from cloud.kit.clock import Clock, to_ms
+from cloud.kit.database import AsyncSession
+from cloud.kit.money import Money
+from cloud.kit.paging import Page, PageRequest
+from cloud.kit.privileged import ActRecorder, PrivilegedAct
+from cloud.parking import live
+from cloud.parking.access.service import AccessService
+from cloud.parking.access.tables import AccessLogRow
+from cloud.parking.bookings.service import BookingService
+from cloud.parking.gate_events import (
+    PassageFacts,
+    Where,
+    direction_name,
+    event_id,
+    happened_at,
+    read,
+)
+from cloud.parking.instants import place_after
+from cloud.parking.lots.occupancy import OccupancyService
+from cloud.parking.lots.service import LotService
+from cloud.parking.payments.service import PaymentService
+from cloud.parking.stays import rules
+from cloud.parking.stays.errors import StayClosedError, StayMissingError
+from cloud.parking.stays.exceptions import ExceptionKind, Exceptions, Oddity
+from cloud.parking.stays.pricing import Basis, FinalPrice, StayPricing
+from cloud.parking.stays.rules import StayState, pair_around
+from cloud.parking.stays.schemas import Stay, StayClose
+from cloud.parking.stays.tables import PassageRow, StayRow
+from cloud.parking.tariffs.errors import NoTariffError
+from cloud.parking.tariffs.rules import Price
+from cloud.parking.tariffs.service import lines_from, stored_lines
+from protocols.portable import codes
+
+OPERATOR: Final = "operator"
+"""Kind and device of passages that an operator enters by hand."""
+_NAMESPACE: Final = UUID("53c5a1de-5f0a-5f66-93f4-2b0f7a3b9a10")
+
+
+class StayService:
+    """Stays, within one session."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        *,
+        lots: LotService,
+        occupancy: OccupancyService,
+        access: AccessService,
+        bookings: BookingService,
+        payments: PaymentService,
+        pricing: StayPricing,
+        exceptions: Exceptions,
+        clock: Clock,
+        acts: ActRecorder,
+        notices: live.Live,
+    ) -> None:
+        self._session = session
+        self._lots = lots
+        self._occupancy = occupancy
+        self._access = access
+        self._bookings = bookings
+        self._payments = payments
+        self._pricing = pricing
+        self._exceptions = exceptions
+        self._clock = clock
+        self._acts = acts
+        self._notices = notices
+
+    async def passed(self, event: StoredEvent, where: Where) -> None:
+        """A car went through: a `passage` or `tailgated` event, counted once."""
+        facts = read(event, PassageFacts)
+        # Nobody else handles passages of this lot until this transaction ends.
+        await self._occupancy.lock(where.lot)
+        access = None
+        if event.kind == codes.PASSAGE and facts.tap is not None:
+            access = await self._access.of_tap(event.device, event.boot, facts.tap)
+        row = PassageRow(
+            id=event_id(event),
+            device=event.device,
+            boot=event.boot,
+            seq=event.seq,
+            site=where.site,
+            lot=where.lot,
+            lane=where.lane,
+            direction=facts.direction or where.direction,
+            at=happened_at(event),
+            tap=facts.tap,
+            kind=event.kind,
+            access_id=access.id if access else None,
+            tag_key=access.tag_key if access else None,
+        )
+        if not await self._is_new(row):
+            return
+        await self._occupancy.count(row.lot, row.direction)
+        if row.tag_key is None:
+            await self._report_stranger(row)
+        else:
+            await self._mend(row)
+        self._notices.lot(self._session, row.lot, live.PASSAGE, _notice(row))
+        await self._occupancy.review(row.lot)
+
+    async def decided(self, access: AccessLogRow) -> None:
+        """A decision was logged; if its car's passage was heard of before it, they meet now."""
+        if access.tap is None or not access.is_admitted or access.tag_key is None:
+            return
+        await self._occupancy.lock(access.lot)
+        query = select(PassageRow).where(
+            col(PassageRow.device) == access.device,
+            col(PassageRow.boot) == access.boot,
+            col(PassageRow.tap) == access.tap,
+            col(PassageRow.kind) == codes.PASSAGE,
+            col(PassageRow.access_id).is_(None),
+        )
+        row = await self._session.scalar(query)
+        if row is None:
+            return
+        row.access_id, row.tag_key = access.id, access.tag_key
+        await self._session.flush()
+        await self._exceptions.withdraw(ExceptionKind.PASSAGE_WITHOUT_CARD, row.id)
+        await self._mend(row)
+        await self._occupancy.review(row.lot)
+
+    async def close(self, actor: User, stay_id: UUID, data: StayClose) -> Stay:
+        """An operator knows that the car has gone; the stay is priced like any other.
+
+        Raises:
+            StayMissingError, StayClosedError: said in the error.
+        """
+        stay = await self._session.get(StayRow, stay_id)
+        if stay is None:
+            raise StayMissingError("There is no such stay.")
+        await self._occupancy.lock(stay.lot)
+        await self._session.refresh(stay)
+        at = data.at or self._clock.now()
+        if stay.state != StayState.OPEN or at <= stay.entry_at or at > self._clock.now():
+            raise StayClosedError("The stay has ended, or that instant is not within it.")
+        row = PassageRow(
+            id=uuid5(_NAMESPACE, str(stay.id)),
+            device=OPERATOR,
+            boot=0,
+            seq=to_ms(at),
+            site=stay.site,
+            lot=stay.lot,
+            lane=OPERATOR,
+            direction=codes.EXIT,
+            at=at,
+            kind=OPERATOR,
+            tag_key=stay.tag_key,
+        )
+        await self._is_new(row)
+        await self._occupancy.count(row.lot, row.direction)
+        await self._mend(row)
+        await self._occupancy.review(row.lot)
+        act = PrivilegedAct(actor.id, "stay.closed", f"stay:{stay_id}", {"reason": data.reason})
+        await self._acts.record(self._session, act)
+        return await self.get(stay_id)
+
+    async def get(self, stay_id: UUID, user_id: UUID | None = None) -> Stay:
+        """One stay; with a user, only if it is theirs.
+
+        Raises:
+            StayMissingError: there is none, or it is somebody else's.
+        """
+        row = await self._session.get(StayRow, stay_id)
+        if row is None or (user_id is not None and row.user_id != user_id):
+            raise StayMissingError("You have no such stay.")
+        return to_stay(row)
+
+    async def list_mine(self, user_id: UUID, page: PageRequest) -> Page[Stay]:
+        """The user's stays, newest first."""
+        return await self._list([col(StayRow.user_id) == user_id], page)
+
+    async def list_of_lot(
+        self, lot: str, page: PageRequest, state: StayState | None = None
+    ) -> Page[Stay]:
+        """A lot's stays, newest first."""
+        conditions: list[ColumnElement[bool]] = [col(StayRow.lot) == lot]
+        if state is not None:
+            conditions.append(col(StayRow.state) == state)
+        return await self._list(conditions, page)
+
+    async def _list(self, conditions: list[ColumnElement[bool]], page: PageRequest) -> Page[Stay]:
+        query = (
+            select(StayRow)
+            .where(*conditions)
+            .order_by(col(StayRow.entry_at).desc(), col(StayRow.id).desc())
+            .limit(page.fetch)
+        )
+        if (after := place_after(page)) is not None:
+            place = func.row(col(StayRow.entry_at), col(StayRow.id))
+            query = query.where(place < func.row(*after))
+        rows = (await self._session.scalars(query)).all()
+        return page.page(rows, to_stay, lambda row: (row.entry_at, row.id))
+
+    async def _is_new(self, row: PassageRow) -> bool:
+        query = (
+            insert(PassageRow)
+            .values(row.model_dump())
+            .on_conflict_do_nothing()
+            .returning(col(PassageRow.id))
+        )
+        return await self._session.scalar(query) is not None
+
+    async def _report_stranger(self, row: PassageRow) -> None:
+        way = direction_name(row.direction)
+        if row.kind == codes.TAILGATED:
+            kind, detail = ExceptionKind.TAILGATED, f"A car followed another through {row.lane}."
+        else:
+            kind = ExceptionKind.PASSAGE_WITHOUT_CARD
+            detail = f"A car passed {way} {row.lane} without a card that was decided upon."
+        await self._exceptions.report(_oddity(kind, row, detail))
+
+    async def _mend(self, new: PassageRow) -> None:
+        """Pair the passage with its neighbours in time, and settle what follows from it."""
+        near = {
+            row.id: row for row in (await self._before(new), new, await self._after(new)) if row
+        }
+        ordered = sorted((_passage(row) for row in near.values()), key=lambda p: p.place)
+        place = next(i for i, p in enumerate(ordered) if p.id == new.id)
+        before = ordered[place - 1] if place else None
+        after = ordered[place + 1] if place + 1 < len(ordered) else None
+        mended = pair_around(before, ordered[place], after)
+        for orphan in mended.orphans:
+            row = near[orphan.id]
+            detail = f"A card left at {row.lane} that was not seen to enter."
+            await self._exceptions.report(_oddity(ExceptionKind.EXIT_WITHOUT_ENTRY, row, detail))
+        # Who loses an exit comes first: an exit ends one stay, and a fee is given back before
+        # the same wallet is charged anew.
+        for stay in sorted(mended.stays, key=lambda s: s.exit is not None):
+            await self._store(stay, near)
+
+    async def _before(self, new: PassageRow) -> PassageRow | None:
+        return await self._neighbour(new, is_before=True)
+
+    async def _after(self, new: PassageRow) -> PassageRow | None:
+        return await self._neighbour(new, is_before=False)
+
+    async def _neighbour(self, new: PassageRow, *, is_before: bool) -> PassageRow | None:
+        columns = [
+            col(PassageRow.at),
+            col(PassageRow.device),
+            col(PassageRow.boot),
+            col(PassageRow.seq),
+        ]
+        here, there = func.row(*columns), func.row(new.at, new.device, new.boot, new.seq)
+        query = select(PassageRow).where(
+            col(PassageRow.lot) == new.lot,
+            col(PassageRow.tag_key) == new.tag_key,
+            col(PassageRow.at) <= new.at if is_before else col(PassageRow.at) >= new.at,
+            here < there if is_before else here > there,
+        )
+        order = [column.desc() if is_before else column.asc() for column in columns]
+        return await self._session.scalar(query.order_by(*order).limit(1))
+
+    async def _store(self, stay: rules.Stay, near: dict[UUID, PassageRow]) -> None:
+        row = await self._session.get(StayRow, stay.entry.id)
+        if row is None:
+            row = await self._opened(near[stay.entry.id])
+        leaving = None if stay.exit is None else near[stay.exit.id]
+        row.state = stay.state
+        row.exit_id = leaving.id if leaving else None
+        row.exit_at = leaving.at if leaving else None
+        row.exit_lane = leaving.lane if leaving else None
+        row.exit_reason = await self._exit_reason(leaving)
+        await self._session.flush()
+        await self._tell_oddities(row, leaving)
+        if row.booking_id is not None:
+            await self._bookings.entered(row.booking_id)
+            if row.state == StayState.CLOSED:
+                await self._bookings.left(row.booking_id)
+        await self._settle(row)
+        self._tell(row)
+
+    async def _opened(self, entry: PassageRow) -> StayRow:
+        access = None if entry.access_id is None else await self._access.get(entry.access_id)
+        lot = await self._lots.row(entry.lot)
+        assert entry.tag_key is not None
+        row = StayRow(
+            id=entry.id,
+            site=entry.site,
+            lot=entry.lot,
+            tag_key=entry.tag_key,
+            tag_id=access.tag_id if access else None,
+            user_id=access.user_id if access else None,
+            booking_id=access.booking_id if access else None,
+            basis=_basis(access),
+            state=StayState.OPEN,
+            entry_at=entry.at,
+            entry_lane=entry.lane,
+            lines=[],
+            currency=lot.currency,
+        )
+        self._session.add(row)
+        return row
+
+    async def _exit_reason(self, leaving: PassageRow | None) -> str | None:
+        if leaving is None or leaving.access_id is None:
+            return None
+        access = await self._access.get(leaving.access_id)
+        return access.reason if access else None
+
+    async def _tell_oddities(self, row: StayRow, leaving: PassageRow | None) -> None:
+        if leaving is not None:
+            await self._exceptions.withdraw(ExceptionKind.EXIT_WITHOUT_ENTRY, leaving.id)
+        if row.state == StayState.ABANDONED:
+            detail = f"The card entered again; no exit was seen since {row.entry_at:%F %T} UTC."
+            oddity = _stay_oddity(ExceptionKind.ENTRY_WITHOUT_EXIT, row, detail)
+            await self._exceptions.report(oddity)
+        else:
+            await self._exceptions.withdraw(ExceptionKind.ENTRY_WITHOUT_EXIT, row.id)
+
+    async def _settle(self, row: StayRow) -> None:
+        """Bring what was paid in line with what the stay costs."""
+        final = await self._final(row)
+        row.tariff_id, row.lines = final.tariff_id, stored_lines(final.price.lines)
+        row.fee_cents, row.prepaid_cents = final.price.total_cents, final.prepaid_cents
+        due = row.fee_cents - row.prepaid_cents - row.paid_cents - row.owed_cents
+        if due > 0:
+            await self._charge(row, due)
+        elif due < 0:
+            await self._give_back(row, -due)
+        await self._session.flush()
+        if row.owed_cents:
+            detail = f"{row.owed_cents} cents of {row.currency} of this stay are not paid."
+            await self._exceptions.report(_stay_oddity(ExceptionKind.STAY_OWES, row, detail))
+        else:
+            await self._exceptions.withdraw(ExceptionKind.STAY_OWES, row.id)
+
+    async def _final(self, row: StayRow) -> FinalPrice:
+        nothing = FinalPrice(None, Price(row.currency, ()), 0)
+        if row.state != StayState.CLOSED:
+            return nothing
+        try:
+            final = await self._pricing.final(row)
+        except NoTariffError as error:
+            oddity = _stay_oddity(ExceptionKind.NOT_PRICED, row, error.message)
+            await self._exceptions.report(oddity)
+            return nothing
+        await self._exceptions.withdraw(ExceptionKind.NOT_PRICED, row.id)
+        return final
+
+    async def _charge(self, row: StayRow, cents: int) -> None:
+        row.settlements += 1
+        settled = await self._payments.charge_stay(
+            payer=row.user_id,
+            amount=Money(cents, row.currency),
+            lot=row.lot,
+            stay=row.id,
+            number=row.settlements,
+            # Whatever was wrong with the card, its owner did not agree to pay with it.
+            as_debt=row.exit_reason == codes.EXIT_DEBT,
+        )
+        row.paid_cents += settled.paid_minor
+        row.owed_cents += settled.owed_minor
+
+    async def _give_back(self, row: StayRow, cents: int) -> None:
+        row.settlements += 1
+        given = await self._payments.refund_stay(
+            payer=row.user_id,
+            amount=Money(cents, row.currency),
+            owed_cents=row.owed_cents,
+            lot=row.lot,
+            stay=row.id,
+            number=row.settlements,
+        )
+        row.owed_cents -= given.owed_minor
+        row.paid_cents -= given.paid_minor
+
+    def _tell(self, row: StayRow) -> None:
+        if row.user_id is None:
+            return
+        notice = live.StayNotice(
+            stay_id=row.id,
+            lot=row.lot,
+            state=row.state,
+            fee_cents=row.fee_cents,
+            paid_cents=row.paid_cents,
+            currency=row.currency,
+        )
+        self._notices.user(self._session, row.user_id, live.STAY, notice)
+
+
+def to_stay(row: StayRow) -> Stay:
+    """A stay as the API shows it."""
+    fields: dict[str, Any] = row.model_dump(
+        exclude={"site", "tag_key", "tag_id", "exit_id", "tariff_id", "settlements", "lines"}
+    )
+    return Stay(**fields, lines=lines_from(row.lines))
+
+
+def _passage(row: PassageRow) -> rules.Passage:
+    return rules.Passage(
+        id=row.id,
+        at=row.at,
+        device=row.device,
+        boot=row.boot,
+        seq=row.seq,
+        direction=row.direction,
+    )
+
+
+def _basis(access: AccessLogRow | None) -> Basis:
+    if access is None or access.right_kind is None:
+        return Basis.WALK_UP
+    if access.right_kind in (codes.PERMIT, codes.STAFF):
+        return Basis.PERMIT
+    return Basis.BOOKING if access.booking_id is not None else Basis.WALK_UP
+
+
+def _oddity(kind: ExceptionKind, row: PassageRow, detail: str) -> Oddity:
+    return Oddity(kind=kind, subject=row.id, site=row.site, lot=row.lot, at=row.at, detail=detail)
+
+
+def _stay_oddity(kind: ExceptionKind, row: StayRow, detail: str) -> Oddity:
+    at = row.exit_at or row.entry_at
+    return Oddity(kind=kind, subject=row.id, site=row.site, lot=row.lot, at=at, detail=detail)
+
+
+def _notice(row: PassageRow) -> live.PassageNotice:
+    return live.PassageNotice(
+        lane=row.lane,
+        gate=row.device,
+        direction=direction_name(row.direction),
+        kind=row.kind,
+        at_ms=to_ms(row.at),
+    )
