@@ -23,8 +23,8 @@ RETURNING id, site, device, kind, detail, raised_at, cleared_at,
     acknowledged_at, acknowledged_by, note
 """
 _CLEAR: Final = """
-UPDATE device_alerts SET cleared_at = $3
-WHERE device = $1 AND kind = $2 AND key = '' AND cleared_at IS NULL
+UPDATE device_alerts SET cleared_at = $4
+WHERE device = $1 AND kind = $2 AND key = $3 AND cleared_at IS NULL
 RETURNING id, site, device, kind, detail, raised_at, cleared_at,
     acknowledged_at, acknowledged_by, note
 """
@@ -63,7 +63,7 @@ class AlertBook:
                     now,
                 )
             else:
-                row = await connection.fetchrow(_CLEAR, change.device, change.kind, now)
+                row = await connection.fetchrow(_CLEAR, change.device, change.kind, change.key, now)
             if row is not None:
                 alerts.append(_alert(row))
         return alerts

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cloud.devices.events import StoredEvent
 from protocols.enrolment import site_common_name
-from protocols.portable import codes
+from protocols.portable import codes, topics
 from protocols.site import GateHealth, SiteReport
 
 SITE_OFFLINE: Final = "site_offline"
@@ -56,6 +56,7 @@ class Clear:
 
     device: str
     kind: str
+    key: str = ""
 
 
 Change = Raise | Clear
@@ -67,39 +68,49 @@ def is_happening(kind: str) -> bool:
 
 
 def alerts_of_event(event: StoredEvent) -> list[Change]:
-    """What one event changes about the alerts."""
-    device, kind = event.device, event.kind
-    if kind == codes.RESTORED:
-        return [Clear(device, FAULT)]
-    if kind == codes.GATE_ONLINE:
-        return [Clear(_gate_of(event), GATE_OFFLINE)]
-    if kind not in _RAISING:
+    """What one event changes about the alerts; what each kind carries is in protocols/README.md."""
+    if event.kind not in _TELLING:
         return []
-    facts = event.facts()
-    happening = f"{event.boot}/{event.seq}"
-    if kind == codes.FAULT:
-        return [Raise(event.site, device, FAULT, detail=facts)]
-    if kind == codes.GATE_OFFLINE:
-        return [Raise(event.site, _gate_of(event), GATE_OFFLINE, detail=facts)]
-    if kind == codes.COPIED_CARD:
-        return [Raise(event.site, device, COPIED_CARD, happening, facts)]
-    if kind == codes.QUARANTINED:
-        return [Raise(event.site, device, QUARANTINED, happening, facts)]
-    if kind == codes.COMMAND and facts.get("result") in _SUSPICIOUS:
-        return [Raise(event.site, device, COMMAND_REFUSED, happening, facts)]
-    if kind == codes.LIST:
-        return [_condition(event.site, device, LIST_REFUSED, facts.get("problem"))]
+    site, facts = event.site, event.facts()
+    device = _gate_of(event, facts)
+    happening = f"{event.device}/{event.boot}/{event.seq}"
+    match event.kind:
+        case codes.FAULT if facts.get("code") == FOREIGN_CERTIFICATE:
+            return [Raise(site, device, FOREIGN_CERTIFICATE, happening, facts)]
+        case codes.FAULT:
+            return [Raise(site, device, FAULT, _code(facts), facts)]
+        case codes.RESTORED:
+            return [Clear(device, FAULT, _code(facts))]
+        case codes.GATE_OFFLINE:
+            return [Raise(site, device, GATE_OFFLINE)]
+        case codes.GATE_ONLINE:
+            return [Clear(device, GATE_OFFLINE)]
+        case codes.COPIED_CARD:
+            return [Raise(site, device, COPIED_CARD, happening, facts)]
+        case codes.QUARANTINED:
+            return [Raise(site, device, QUARANTINED, str(facts.get("reason", ""))[:32], facts)]
+        case codes.COMMAND if facts.get("result") in _SUSPICIOUS:
+            return [Raise(site, device, COMMAND_REFUSED, happening, facts)]
+        case codes.LIST:
+            return [_condition(site, device, LIST_REFUSED, facts.get("problem"))]
+        case codes.READER:
+            health = facts.get("health")
+            return [_condition(site, device, READER, health if health in _BAD_READER else None)]
     return []
 
 
-_RAISING: Final = frozenset(
+_BAD_READER: Final = ("hung", "wiring")
+_TELLING: Final = frozenset(
     {
         codes.FAULT,
+        codes.RESTORED,
         codes.GATE_OFFLINE,
+        codes.GATE_ONLINE,
         codes.COPIED_CARD,
         codes.QUARANTINED,
         codes.COMMAND,
         codes.LIST,
+        codes.READER,
     }
 )
 
@@ -128,12 +139,11 @@ def _alerts_of_gate(site: str, health: GateHealth) -> list[Change]:
     report = health.report
     if report is None:
         return changes
-    clock, reader, lane = report.get("clock"), report.get("reader"), report.get("lane")
+    clock, reader = report.get("clock"), report.get("reader")
     changes.append(
         _condition(site, gate, CLOCK_UNSET, clock if clock == codes.CLOCK_UNSET else None)
     )
-    changes.append(_condition(site, gate, READER, reader if reader in ("hung", "wiring") else None))
-    changes.append(_condition(site, gate, FAULT, lane if lane == "fault" else None))
+    changes.append(_condition(site, gate, READER, reader if reader in _BAD_READER else None))
     return changes
 
 
@@ -143,7 +153,12 @@ def _condition(site: str, device: str, kind: str, problem: object) -> Change:
     return Raise(site, device, kind, detail={"problem": str(problem)})
 
 
-def _gate_of(event: StoredEvent) -> str:
-    """Agents report about gates: the event's device is the agent, its data names the gate."""
-    named = event.facts().get("gate")
-    return named if isinstance(named, str) else event.device
+def _gate_of(event: StoredEvent, facts: Mapping[str, Any]) -> str:
+    """Agents tell of gates: the event's device is the agent then, and its data names the gate."""
+    named = facts.get("gate")
+    return named if isinstance(named, str) and topics.is_slug(named) else event.device
+
+
+def _code(facts: Mapping[str, Any]) -> str:
+    """Which fault; a gate may have several at a time."""
+    return str(facts.get("code", ""))[:32]

@@ -14,8 +14,8 @@ from cloud.kit.columns import UtcDateTime
 class AlertRow(SQLModel, table=True):
     """One alert.
 
-    key: empty for a condition, of which a device has one at a time; the event's key for a
-        happening (a copied card), of which there may be many.
+    key: for a condition, which of several a device may have at a time (the code of a fault), mostly
+        empty; for a happening (a copied card), the event's key.
     cleared_at: when the condition ended, or a happening was acknowledged.
     """
 

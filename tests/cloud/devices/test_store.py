@@ -131,7 +131,7 @@ async def test_a_copied_card_raises_an_alert_with_both_taps(store: EventStore, p
 
 async def test_a_fault_is_one_alert_until_it_is_restored(store: EventStore, pool: Any) -> None:
     kinds = [codes.FAULT, codes.FAULT, codes.RESTORED, codes.FAULT]
-    events = [event(seq=seq, kind=kind) for seq, kind in enumerate(kinds)]
+    events = [event(seq=seq, kind=kind, code="arm_not_up") for seq, kind in enumerate(kinds)]
     await store.store([decode_batch("elm", batch(1, events))])
     rows = await pool.fetch("SELECT cleared_at IS NULL AS open FROM device_alerts")
     assert sorted(row["open"] for row in rows) == [False, True]
