@@ -9,6 +9,7 @@ from cloud.accounts.access import AUTHENTICATOR_STATE, provide_user
 from cloud.accounts.auth.routes import AuthController
 from cloud.accounts.auth.service import AuthService, AuthTools, forget_dead_logins
 from cloud.accounts.auth.tokens import AccessTokens, load_or_create_token_keys
+from cloud.accounts.client import AddressLimit
 from cloud.accounts.passwords import Passwords
 from cloud.accounts.revocation import Revocations
 from cloud.accounts.users.routes import UsersController
@@ -28,6 +29,7 @@ class Accounts:
         self._kit = kit
         self._revocations = Revocations(kit.redis, kit.real_clock, settings.access_token_s)
         self.rate_limits = RateLimits(kit.redis)
+        self.address_limit = AddressLimit(self.rate_limits, settings.tries_per_address)
         # What a WebSocket asks: `await accounts.access_tokens.authenticate(token)`.
         self.access_tokens = AccessTokens(
             load_or_create_token_keys(settings.keys_dir),
@@ -46,6 +48,7 @@ class Accounts:
             clock=kit.real_clock,
             ids=kit.ids,
             login_lifetime=timedelta(seconds=settings.login_s),
+            address_limit=self.address_limit,
         )
 
     def users(self, session: AsyncSession) -> UserService:
@@ -73,7 +76,7 @@ class Accounts:
 
 
 def wire(accounts: Accounts) -> Feature:
-    """Routes, dependencies (`user`, `users`, `auth`, `rate_limits`) and tasks of accounts."""
+    """Routes, dependencies (`user`, `users`, `auth`, limits) and tasks of accounts."""
 
     async def provide_users(session: NamedDependency[AsyncSession]) -> UserService:
         return accounts.users(session)
@@ -84,6 +87,9 @@ def wire(accounts: Accounts) -> Feature:
     async def provide_rate_limits() -> RateLimits:
         return accounts.rate_limits
 
+    async def provide_address_limit() -> AddressLimit:
+        return accounts.address_limit
+
     return Feature(
         "accounts",
         routes=(AuthController, UsersController),
@@ -92,6 +98,7 @@ def wire(accounts: Accounts) -> Feature:
             "users": provide_users,
             "auth": provide_auth,
             "rate_limits": provide_rate_limits,
+            "address_limit": provide_address_limit,
         },
         state={AUTHENTICATOR_STATE: accounts.access_tokens},
         tasks=(

@@ -186,6 +186,12 @@ class Settings:
         parse=_whole(600, 31_536_000),
         default=2_592_000,
     )
+    tries_per_address: int = _setting(
+        "CURB_TRIES_PER_ADDRESS",
+        "log-ins, and registrations, from one network address in ten minutes",
+        parse=_whole(10, 1_000_000),
+        default=300,
+    )
     argon2_memory_kib: int = _setting(
         "CURB_ARGON2_MEMORY_KIB",
         "memory of one password check in KiB; 19456 is the least OWASP accepts",

@@ -21,6 +21,7 @@ from cloud.accounts.auth.errors import (
 from cloud.accounts.auth.schemas import Login, Tokens
 from cloud.accounts.auth.tables import LoginRow, RefreshTokenRow
 from cloud.accounts.auth.tokens import AccessTokens
+from cloud.accounts.client import AddressLimit
 from cloud.accounts.passwords import Passwords
 from cloud.accounts.revocation import Revocations
 from cloud.accounts.user import Role, User
@@ -35,7 +36,6 @@ from cloud.kit.rate_limits import RateLimits
 # By account first: guessing one password from many addresses. Then by address: one password for
 # many accounts.
 ACCOUNT_TRIES_MAX: Final = 10
-ADDRESS_TRIES_MAX: Final = 300
 TRIES_WINDOW_S: Final = 600
 DEAD_LOGINS_KEPT: Final = timedelta(days=90)
 USER_AGENT_CHARS_MAX: Final = 200
@@ -61,6 +61,7 @@ class AuthTools:
     clock: Clock
     ids: Ids
     login_lifetime: timedelta
+    address_limit: AddressLimit
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 
 
@@ -83,7 +84,7 @@ class AuthService:
         key = email_key(email)
         account = hashlib.sha256(key.encode()).hexdigest()
         await self._take_try("login-account", account, ACCOUNT_TRIES_MAX)
-        await self._take_try("login-address", client.address, ADDRESS_TRIES_MAX)
+        await self._tools.address_limit.take("login-address", client.address)
         user = await self._session.scalar(select(UserRow).where(col(UserRow.email_key) == key))
         stored = None if user is None else user.password_hash
         is_right = await self._tools.passwords.is_right(password, stored)

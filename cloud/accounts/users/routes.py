@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cloud.accounts.access import allow, public, signed_in
-from cloud.accounts.client import client_address
+from cloud.accounts.client import AddressLimit, client_address
 from cloud.accounts.user import Role, User
 from cloud.accounts.users.errors import (
     EmailError,
@@ -25,10 +25,6 @@ from cloud.kit.errors import RateLimitedError, UnavailableError
 from cloud.kit.idempotency import IdempotencyConflictError, Once
 from cloud.kit.paging import CursorError, Page, PageRequest
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
-from cloud.kit.rate_limits import RateLimits
-
-# Generous: a whole office registers from one address; a robot does not stop at a thousand.
-REGISTRATIONS_MAX, REGISTRATIONS_WINDOW_S = 600, 600
 
 UserId = Annotated[UUID, PathParameter(description="The user's id.")]
 RoleName = Annotated[Role, PathParameter(description="The role.")]
@@ -59,18 +55,13 @@ class UsersController(Controller):
         data: JSONBody[UserCreate],
         request: Request[Any, Any, Any],
         users: NamedDependency[UserService],
-        rate_limits: NamedDependency[RateLimits],
+        address_limit: NamedDependency[AddressLimit],
         once: NamedDependency[Once],
     ) -> Profile:
         """Make an account as a driver, a trader or both; log in with it afterwards."""
         if not OPEN_ROLES.issuperset(data.roles):
             raise RoleNotOpenError("Register as driver or trader; an admin grants other roles.")
-        await rate_limits.take(
-            "register",
-            client_address(request),
-            tries=REGISTRATIONS_MAX,
-            window_s=REGISTRATIONS_WINDOW_S,
-        )
+        await address_limit.take("register", client_address(request))
         return await once.answer(
             Profile,
             lambda: users.create(
