@@ -53,6 +53,7 @@ class CloudLink:
         workers: dict[str, Worker],
         make_report: Callable[[], Awaitable[SiteReport]],
         report_every_s: float,
+        ack_within_s: float = ACK_WITHIN_S,
     ) -> None:
         self._site = site
         self._clock = clock
@@ -61,6 +62,7 @@ class CloudLink:
         self._queues = {leaf: asyncio.Queue[bytes](QUEUE_MAX) for leaf in workers}
         self._make_report = make_report
         self._report_every_s = report_every_s
+        self._ack_within_s = ack_within_s
         self._up = asyncio.Event()
         self._report_due = asyncio.Event()
         self._acked: asyncio.Future[EventsAck] | None = None
@@ -138,7 +140,7 @@ class CloudLink:
 
     async def _deliver(self, batch: Batch) -> None:
         payload = batch.payload()
-        wait_s = ACK_WITHIN_S
+        wait_s = self._ack_within_s
         self._in_flight = batch.number
         while True:
             await self._up.wait()

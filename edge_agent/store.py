@@ -95,33 +95,27 @@ class Store:
         return await self.post(work)
 
     async def run_forever(self) -> None:
-        """Commit what is queued, until cancelled; then commit the rest."""
+        """Commit what is queued, until cancelled; `close` commits the rest."""
         loop = asyncio.get_running_loop()
-        try:
-            while True:
-                batch = [await self._queue.get()]
-                while len(batch) < COMMIT_MAX and not self._queue.empty():
-                    batch.append(self._queue.get_nowait())
-                committing = loop.run_in_executor(
-                    self._thread, _commit, self._connection, [work for work, _ in batch]
-                )
-                # A cancelled owner still finishes the commit that is under way.
-                outcomes = await asyncio.shield(committing)
-                self._settle(batch, outcomes)
-        finally:
-            self._finish()
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < COMMIT_MAX and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            committing = loop.run_in_executor(
+                self._thread, _commit, self._connection, [work for work, _ in batch]
+            )
+            # A cancelled owner still finishes the commit that is under way.
+            self._settle(batch, await asyncio.shield(committing))
 
     def close(self) -> None:
-        """Close the file; what was posted and not committed is lost, as after a power cut."""
-        self._thread.submit(self._connection.close).result()
-        self._thread.shutdown()
-
-    def _finish(self) -> None:
+        """Commit what is still queued, then close the file; `run_forever` must have ended."""
         rest = []
         while not self._queue.empty():
             rest.append(self._queue.get_nowait())
-        outcomes = self._thread.submit(_commit, self._connection, [w for w, _ in rest]).result()
-        self._settle(rest, outcomes)
+        works = [work for work, _ in rest]
+        self._settle(rest, self._thread.submit(_commit, self._connection, works).result())
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
 
     def _settle(
         self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], outcomes: list[Any]
