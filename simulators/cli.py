@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -60,3 +61,39 @@ def gate(stage: Path, gate: str | None, pace: float) -> None:
         asyncio.run(run_console(found, gate, pace=pace))
     except GateTakenError as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Play in this folder and leave it: logs, consoles, databases.",
+)
+def simulate(scenario: str, seed: int, *, as_json: bool, keep: Path | None) -> None:
+    """Play SCENARIO on a system of its own, then report what held; exits with 1 if something broke.
+
+    SCENARIO is a name (recorded-day, commuter-day, storm...) or the path of a .toml file.
+    """
+    from simulators.fleet import FleetError
+    from simulators.play import NotSettledError, Run, play
+    from simulators.scenario import ScenarioError, load_scenario
+    from simulators.system import NotUpError
+
+    def say(line: str) -> None:
+        click.echo(click.style(line, dim=True), err=True)
+
+    _stop_on_terminate()
+    with contextlib.ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="curb-")))
+        try:
+            plan = load_scenario(scenario)
+            report = asyncio.run(play(Run(scenario, plan, seed, folder.absolute()), say))
+        except (ScenarioError, NotUpError, FleetError, NotSettledError) as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(130)
+    click.echo(report.to_json() if as_json else report.to_text())
+    sys.exit(0 if report.ok else 1)

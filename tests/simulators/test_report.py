@@ -17,12 +17,11 @@ GOOD = Facts(
     attempts=[Attempt("elm-in-1", "a", "04aa", True, "right_valid", True, 9_000)],
     events=[event(1, 0, "boot"), event(2, 1)],
     stays=[Stay("t", 0, 10, 250), Stay("t", 20, None, None)],
-    last_made={"elm-in-1": [(1, 2)]},
 )
 
 BROKEN = {
     "every event is stored once": {"events": [*GOOD.events, event(3, 0, "boot")]},
-    "no event is lost": {"last_made": {"elm-in-1": [(1, 3)]}},
+    "no event is lost": {"events": [event(1, 0, "boot"), event(2, 1), event(3, 3, "access")]},
     "events of a device are stored in the order they were made": {
         "events": [event(2, 0, "boot"), event(1, 1)]
     },
@@ -53,11 +52,10 @@ def test_each_broken_promise_is_found_alone_and_named(promise):
     assert "seed 7" in found.to_text()
 
 
-def test_thinned_events_are_not_lost_since_the_gate_says_which():
-    thinned = StoredEvent(3, "elm-in-1", 1, 3, "thinned", 0, {"seqs": [2]})
-    facts = dataclasses.replace(
-        GOOD, events=[*GOOD.events, thinned], last_made={"elm-in-1": [(1, 4)]}
-    )
+def test_thinned_events_are_not_lost_since_the_gate_says_how_many():
+    told = {"thinned": 1, "lost": 0}
+    thinned = StoredEvent(3, "elm-in-1", 1, 3, "thinned", 0, told)
+    facts = dataclasses.replace(GOOD, events=[*GOOD.events, thinned])
     assert report.judge("day", 7, facts).ok
 
 
