@@ -35,6 +35,9 @@ from cloud.kit.settings import Settings
 from cloud.ledger.wire import Ledger
 from cloud.ledger.wire import wire as wire_ledger
 from cloud.openapi import DescribeAccess, DocsController, openapi_config
+from cloud.parking import wire as parking
+from cloud.parking.live import NobodyWatches
+from cloud.parking.lots.service import LotPolicies
 
 log = structlog.get_logger()
 
@@ -44,7 +47,8 @@ def wire_features(kit: Kit) -> tuple[Feature, ...]:
     events_feature, stream = events.wire(kit)
     accounts = Accounts(kit)
     ledger = Ledger(kit)
-    site_devices = devices.Devices(kit, stream.outbox)
+    site_devices = devices.Devices(kit, stream.outbox, policies=LotPolicies())
+    car_parks = parking.Parking(kit, devices=site_devices, ledger=ledger, notices=NobodyWatches())
     return (
         operations.wire(kit),
         events_feature,
@@ -52,6 +56,7 @@ def wire_features(kit: Kit) -> tuple[Feature, ...]:
         audit.wire(kit),
         wire_ledger(kit, ledger),
         devices.wire(site_devices),
+        parking.wire(kit, car_parks, stream.bus),
     )
 
 

@@ -181,7 +181,7 @@ class LotPolicies:
             .where(col(LotRow.id).in_(lots))
             .order_by(col(LotRow.id))
         )
-        rows = (await session.execute(query)).tuples()
+        rows = await session.execute(query)
         return [wire_policy(row, is_full=is_full) for row, is_full in rows]
 
 

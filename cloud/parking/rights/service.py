@@ -195,9 +195,7 @@ class RightsComputer:
         if tag_id is not None:
             query = query.where(col(PermitRow.tag_id) == tag_id)
         found: dict[UUID, list[PermitFacts]] = {}
-        for owner, permit_id, lot, kind, from_at, until_at in (
-            await self._session.execute(query)
-        ).tuples():
+        for owner, permit_id, lot, kind, from_at, until_at in await self._session.execute(query):
             facts = PermitFacts(permit_id, lot, PermitKind(kind), from_at, until_at)
             found.setdefault(owner, []).append(facts)
         return found
@@ -214,7 +212,7 @@ class RightsComputer:
             lot: LotFacts(
                 lot, site, WalkUps(walk_ups), timedelta(seconds=early), timedelta(seconds=late)
             )
-            for lot, site, walk_ups, early, late in (await self._session.execute(query)).tuples()
+            for lot, site, walk_ups, early, late in (await self._session.execute(query))
         }
 
     async def _have(self, tag_key: str | None) -> Rights:
@@ -229,7 +227,7 @@ class RightsComputer:
         ).where(col(IssuedRightRow.revoked_at).is_(None))
         if tag_key is not None:
             query = query.where(col(IssuedRightRow.tag_key) == tag_key)
-        rows = (await self._session.execute(query)).tuples()
+        rows = await self._session.execute(query)
         return {
             (site, right_id): Right(
                 id=right_id, tag=tag, lot=lot, flags=flags, from_s=from_s, until_s=until_s

@@ -67,7 +67,7 @@ class SpaceService:
             .group_by(col(FloorRow.id))
             .order_by(col(FloorRow.number))
         )
-        rows = (await self._session.execute(query)).tuples()
+        rows = await self._session.execute(query)
         return [Floor(id=f.id, number=f.number, name=f.name, spaces=n) for f, n in rows]
 
     async def create_spaces(self, actor: User, lot: str, floor_id: UUID, data: SpacesCreate) -> int:
@@ -122,7 +122,7 @@ class SpaceService:
         )
         if (after := page.after(tuple[str])) is not None:
             query = query.where(col(SpaceRow.name) > after[0])
-        rows = (await self._session.execute(query)).tuples().all()
+        rows = (await self._session.execute(query)).all()
         return page.page(rows, lambda row: _space(*row), lambda row: (row[0].name,))
 
     async def update(self, actor: User, lot: str, space_id: UUID, data: SpaceUpdate) -> Space:

@@ -13,13 +13,15 @@ from cloud.parking.vocabulary import Reason
 class Stay(msgspec.Struct, frozen=True, kw_only=True):
     """A vehicle inside, or that was.
 
-    basis: walk_up, booking or permit. state: open, closed, or abandoned when no exit was seen.
+    tag_key: what rights lists call the card it came with. basis: walk_up, booking or permit.
+    state: open, closed, or abandoned when no exit was seen.
     fee_cents: the final price, 0 until the exit; prepaid by a booking, paid from the wallet, and
         owed add up to it.
     """
 
     id: UUID
     lot: str
+    tag_key: str
     user_id: UUID | None
     booking_id: UUID | None
     basis: str

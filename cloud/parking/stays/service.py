@@ -399,7 +399,7 @@ class StayService:
 def to_stay(row: StayRow) -> Stay:
     """A stay as the API shows it."""
     fields: dict[str, Any] = row.model_dump(
-        exclude={"site", "tag_key", "tag_id", "exit_id", "tariff_id", "settlements", "lines"}
+        exclude={"site", "tag_id", "exit_id", "tariff_id", "settlements", "lines"}
     )
     return Stay(**fields, lines=lines_from(row.lines))
 
