@@ -210,8 +210,8 @@ async def _collect(
 
 
 def _event(row: dict[str, Any]) -> StoredEvent:
-    keys = ("place", "device", "boot", "seq", "kind", "at_ms", "data")
-    return StoredEvent(**{key: row[key] for key in keys})
+    keys = ("device", "boot", "seq", "kind", "at_ms", "data")
+    return StoredEvent(place=row["position"], **{key: row[key] for key in keys})
 
 
 def _stay(row: dict[str, Any]) -> Stay:

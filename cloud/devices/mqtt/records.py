@@ -53,7 +53,9 @@ class DeviceRecords:
 
 
 def _event(row: DeviceEventRow) -> RecordedEvent:
+    assert row.position is not None  # given by the database at the insert
     return RecordedEvent(
+        position=row.position,
         device=row.device,
         boot=row.boot,
         seq=row.seq,

@@ -8,8 +8,12 @@ import msgspec
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of a device; `at_ms` is null where its clock was unset."""
+    """One event of a device; `at_ms` is null where its clock was unset.
 
+    position: order of arrival; grows within a device, and has gaps.
+    """
+
+    position: int
     device: str
     boot: int
     seq: int
