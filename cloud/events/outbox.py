@@ -113,19 +113,20 @@ class Outbox:
         self, connection: "asyncpg.Connection[Any]", events: Iterable[Event]
     ) -> None:
         """The same for a transaction on a bare connection; call `committed` after its commit."""
-        rows = [to_row(event) for event in events]
-        columns = (
-            "event_id",
-            "topic",
-            "key",
-            "type",
-            "payload",
-            "at",
-            "only_group",
-            "correlation_id",
-        )
+        # No OutboxRow: making one costs 0.3 ms, and devices send thousands of events a second.
+        told = list(events)
+        if not told:
+            return
         await connection.execute(
-            _INSERT, *([getattr(row, name) for row in rows] for name in columns)
+            _INSERT,
+            [event.id for event in told],
+            [event.topic for event in told],
+            [event.key for event in told],
+            [event.type for event in told],
+            [bytes(event.payload).decode() for event in told],
+            [event.at for event in told],
+            [event.only_group for event in told],
+            [event.correlation_id for event in told],
         )
 
     def committed(self) -> None:
