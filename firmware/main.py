@@ -41,7 +41,11 @@ class NoSite:
     is_up = False
 
     def ask(self, _tap, _reading, _vehicle):
-        """See SiteLink.ask: there is no coroutine to wait for."""
+        """See SiteLink.ask."""
+        return False
+
+    def learn_time(self):
+        """See SiteLink.learn_time."""
 
     def wake_sender(self):
         """See SiteLink.wake_sender."""

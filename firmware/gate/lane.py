@@ -37,7 +37,7 @@ class Lane:
     """The state of one lane. A grant is a dict: {"tap": n} or {"command": id}.
 
     `step` and `admit` return events as (kind, data), in the order they happened; data carries the
-    grant and the direction (codes.ENTRY or EXIT).
+    grant and the direction (codes.ENTRY or EXIT). `arrivals` counts cars that drove up.
     """
 
     def __init__(self, direction, timing, debounce_ms=DEBOUNCE_MS):
@@ -45,6 +45,7 @@ class Lane:
         self.direction = direction
         self.is_out_of_service = False
         self.is_deciding = False
+        self.arrivals = 0
         self.barrier = arms.Barrier(timing)
         self._hold_ms = timing.hold_ms
         self._arming = PresenceLoop(debounce_ms)
@@ -124,6 +125,7 @@ class Lane:
         under = self._safety.sample(safety, now_ms)
         self.barrier.sample(arm, self._safety.present, now_ms)
         if came == "arrived":
+            self.arrivals += 1
             self._has_car = True
             self._vacated_ms = None
         elif came == "left":

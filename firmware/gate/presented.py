@@ -1,7 +1,8 @@
 """Which card in the field is news: one that was laid down taps once, one that is shown again taps.
 
 A card that was read is halted and stays silent until it leaves the field; but at the edge of the
-field a moving hand cuts its power and it comes back as if new, hence the dead time.
+field a moving hand cuts its power and it comes back as if new, hence the dead time. With the next
+car comes the next driver, and no dead time.
 """
 
 AGAIN_MS = 1500
@@ -32,6 +33,10 @@ class PresentedCards:
         self._last = found
         self._tapped_ms = now_ms
         return True
+
+    def forget(self):
+        """Another car has come."""
+        self._last = None
 
     def settle(self, now_ms):
         """The tap just reported has been answered; the dead time counts from here."""

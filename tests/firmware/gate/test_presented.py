@@ -28,3 +28,10 @@ def test_what_cannot_be_read_is_told_once_until_it_is_taken_away():
     cards = PresentedCards()
     assert [cards.is_tap(b"", at) for at in range(0, 10_000, 25)].count(True) == 1
     assert cards.is_tap(b"", 10_000 + EMPTY_MS)
+
+
+def test_the_same_card_taps_at_once_for_the_next_car():
+    cards = PresentedCards()
+    assert cards.is_tap(UID, 0)
+    cards.forget()
+    assert cards.is_tap(UID, 30)
