@@ -138,13 +138,15 @@ def simulate(arguments: tuple[str, ...]) -> None:
     sys.exit(hand_over("simulators", ("simulate", *arguments)))
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def gate(arguments: tuple[str, ...]) -> None:
+@main.command()
+@click.argument("gate", required=False)
+@_data_option
+@click.option("--pace", type=click.FloatRange(0.1, 20), help="Times faster than life.")
+def gate(gate: str | None, data: Path | None, pace: float | None) -> None:
     """Stand at one simulated gate: drive cars, present cards, see lamps and arm."""
-    from launcher.tools import hand_over
+    from launcher.tools import stand_at_gate
 
-    sys.exit(hand_over("simulators", ("gate", *arguments)))
+    sys.exit(stand_at_gate(data, gate, pace))
 
 
 @main.group()

@@ -26,7 +26,7 @@ from launcher.ports import free_port
 FREE_BYTES_MIN = 300_000_000
 _PASSWORD_BYTES = 24
 _OURS = ("ports.json", "secrets.json", "running.json", "logs", "postgres", "valkey", "broker")
-_OURS_TOO = ("cloud", "site", "simulation", "migrated.json")
+_OURS_TOO = ("cloud", "site", "simulation", "migrated.json", "demo.json")
 
 
 def default_data_folder() -> Path:

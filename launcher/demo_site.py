@@ -34,6 +34,7 @@ LANES = (
 # Cards of the demo's drivers: the first half as sold (level 0), the rest with key and counter.
 CARDS = 40
 _LEVEL_1_FROM = CARDS // 2
+_CARDS_OF_THE_DRIVER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,28 @@ def flash_folder(folder: Path, gate: str) -> Path:
     return folder / "gates" / gate
 
 
-def build_lot(api: Api) -> None:
-    """The lot with its floors, spaces, prices and cards; `api` is logged in as operator."""
+def demo_stage(folder: Path, scratch: Path) -> dict[str, Any]:
+    """What the simulation plays on; simulators/stage.py reads it.
+
+    folder: where `enrol_devices` put the gates' flash. scratch: what the simulation may keep.
+    """
+    gates = [
+        {
+            "gate": lane.gate,
+            "flash": str(flash_folder(folder, lane.gate)),
+            "direction": lane.direction,
+        }
+        for lane in LANES
+    ]
+    held = [{"uid": card.uid, "level": card.level} for card in cards()]
+    return {"folder": str(scratch), "site": SITE, "lot": LOT, "gates": gates, "cards": held}
+
+
+def build_lot(api: Api, driver_email: str) -> None:
+    """The lot with its floors, spaces, prices and cards; `api` is logged in as operator.
+
+    driver_email: the account that the first few cards belong to.
+    """
     lot = {
         "id": LOT,
         "site": SITE,
@@ -107,8 +128,12 @@ def build_lot(api: Api) -> None:
         "daily_cap_cents": 1800,
     }
     api.post(f"/api/v1/lots/{LOT}/pricing-models", prices)
-    for card in cards():
-        api.post("/api/v1/tags", {"uid": card.uid, "level": card.level, "note": "demo"})
+    people = api.get("/api/v1/users")["items"]
+    driver = next(person["id"] for person in people if person["email"] == driver_email)
+    for number, card in enumerate(cards()):
+        body = {"uid": card.uid, "level": card.level, "note": f"Demo card {number + 1}"}
+        owner = {"user_id": driver} if number < _CARDS_OF_THE_DRIVER else {}
+        api.post("/api/v1/tags", body | owner)
 
 
 def _build_floors(api: Api) -> None:
@@ -126,7 +151,7 @@ def _build_floors(api: Api) -> None:
     )
     for number, name, runs in plan:
         floor = api.post(f"/api/v1/lots/{LOT}/floors", {"number": number, "name": name})
-        api.post(f"/api/v1/floors/{floor['id']}/spaces", {"runs": runs})
+        api.post(f"/api/v1/lots/{LOT}/floors/{floor['id']}/spaces", {"runs": runs})
 
 
 def _make(api: Api, path: str, collection: str, body: dict[str, Any]) -> bool:

@@ -158,18 +158,22 @@ class Program:
             ChildFailedError: it ended with another status than 0, or took longer than allowed.
         """
         self.start()
-        deadline = time.monotonic() + self.ready_within_s
         try:
-            while self.is_running():
-                if time.monotonic() > deadline:
-                    raise ChildFailedError(
-                        f"{self.name} took longer than {self.ready_within_s:.0f} s. "
-                        + self._log_story()
-                    )
-                tick()
-                time.sleep(_POLL_S)
+            return self.wait_ended(tick)
         finally:
             self.stop()
+
+    def wait_ended(self, tick: Callable[[], None] = lambda: None) -> str:
+        """The second half of `complete`, for a child that was started before."""
+        deadline = time.monotonic() + self.ready_within_s
+        while self.is_running():
+            if time.monotonic() > deadline:
+                raise ChildFailedError(
+                    f"{self.name} took longer than {self.ready_within_s:.0f} s. "
+                    + self._log_story()
+                )
+            tick()
+            time.sleep(_POLL_S)
         if self.exit_status != 0:
             raise ChildFailedError(
                 f"{self.name} ended with status {self.exit_status}. " + self._log_story()

@@ -54,9 +54,9 @@ class Screen:
             self._progress.update(self._task, description=title)
             self.tick()
 
-    def end_step(self) -> None:
+    def end_step(self, how: str = "ready") -> None:
         """The step is done."""
-        line = f"{self._title} ready ({time.monotonic() - self._step_s:.1f} s)"
+        line = f"{self._title} {how} ({time.monotonic() - self._step_s:.1f} s)"
         if self._progress is not None:
             self._progress.console.print(f"[green]✓[/] {line}")
             self._progress.advance(self._task)

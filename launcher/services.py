@@ -17,6 +17,7 @@ class PythonProgram(Program):
     """`python -m module arguments`, with variables added to our environment.
 
     is_up: how to know that it works; None says a living process is ready.
+    sign: a file by which it shows life; an older one is removed before each start.
     heard: what it may read from its standard input, such as a password that no list of processes
         should show.
     """
@@ -30,13 +31,20 @@ class PythonProgram(Program):
         log_path: Path,
         variables: Mapping[str, str] | None = None,
         is_up: Callable[[], bool] | None = None,
+        sign: Path | None = None,
         heard: str = "",
     ) -> None:
         super().__init__(name, log_path=log_path)
         self._command = [sys.executable, "-m", module, *arguments]
         self._variables = dict(variables or {})
         self._is_up = is_up
+        self._sign = sign
         self._heard = heard
+
+    def prepare(self) -> None:
+        """Remove the sign of life of an earlier run."""
+        if self._sign is not None:
+            self._sign.unlink(missing_ok=True)
 
     def input_text(self) -> str:
         """See Program."""

@@ -1,34 +1,46 @@
 """The steps of `curb up` on site: a broker for the gates, the edge agent, the simulation."""
 
+import contextlib
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from launcher.demo import log_in_for
-from launcher.demo_site import SITE, build_lanes, build_lot, build_site, enrol_devices
+from launcher.demo_site import (
+    LANES,
+    SITE,
+    build_lanes,
+    build_lot,
+    build_site,
+    demo_stage,
+    enrol_devices,
+)
 from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.ports import LOOPBACK
 from launcher.services import PythonProgram
-from launcher.steps import choose_engine_port
+from launcher.steps import choose_engine_port, has_demo, remember_demo
 from launcher.system import System
 from protocols.broker_acl import agent_client, nats_authorization
 from provisioning.cloud_api import Api
 
+STAGE_FILE = "stage.json"
 _BROKER = "site-broker"
 
 
 def build_demo_site(system: System) -> None:
     """The demo's car park in the cloud, and the identities of its devices."""
+    if has_demo(system):
+        return
     port = system.folder.port(_BROKER)
     with Api(f"http://{LOOPBACK}:{system.folder.port('http')}") as api:
         _log_in(system, api, "technician")
         build_site(api, port)
         _log_in(system, api, "operator")
-        build_lot(api)
+        build_lot(api, log_in_for(system.folder, "driver").email)
         _log_in(system, api, "technician")
         build_lanes(api)
         enrol_devices(api, _site_folder(system))
+    remember_demo(system)
 
 
 def start_site_broker(system: System) -> None:
@@ -66,25 +78,51 @@ def start_agent(system: System) -> None:
         "CURB_EDGE_SITE_BROKER_USERS_FILE": str(folder / "broker" / "permissions.conf"),
         "CURB_EDGE_SITE_BROKER_PID_FILE": str(folder / "broker" / "broker.pid"),
     }
+    health = data / "health.json"
     system.start(
         PythonProgram(
             "edge-agent",
             "edge_agent",
             log_path=system.folder.log_path("edge-agent"),
             variables=variables,
-            is_up=_has_written(data / "health.json", since_s=time.time()),
+            is_up=health.exists,
+            sign=health,
+        )
+    )
+    # Not part of being ready: an agent that has lost the cloud must not be restarted for it.
+    wish = "The edge agent reaches the cloud"
+    system.expect(wish, lambda: bool(_health(system)["cloud_in_touch"]))
+
+
+def start_simulation(system: System) -> None:
+    """The demo's gates, each the real firmware on real MicroPython, and drivers at them."""
+    folder = system.folder / "simulation"
+    folder.mkdir(exist_ok=True)
+    stage = folder / STAGE_FILE
+    stage.write_text(json.dumps(demo_stage(_site_folder(system), folder), indent=1))
+    system.start(
+        PythonProgram(
+            "simulation",
+            "simulators",
+            ("live", stage),
+            log_path=system.folder.log_path("simulation"),
         )
     )
 
+    def are_online() -> bool:
+        gates = _health(system)["gates"]
+        return all(gates.get(lane.gate, {}).get("online") for lane in LANES)
 
-def _has_written(path: Path, since_s: float) -> Callable[[], bool]:
-    def is_up() -> bool:
-        try:
-            return path.stat().st_mtime >= since_s and bool(json.loads(path.read_text()))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return False
+    system.expect("Every gate is online", are_online)
 
-    return is_up
+
+def _health(system: System) -> dict[str, Any]:
+    """How the agent says the site is; nothing is well before it first said so."""
+    facts: dict[str, Any] = {"cloud_in_touch": False, "gates": {}}
+    path = _site_folder(system) / "agent" / "health.json"
+    with contextlib.suppress(FileNotFoundError):
+        facts |= json.loads(path.read_text())
+    return facts
 
 
 def _site_folder(system: System) -> Path:

@@ -5,21 +5,22 @@ starts nothing.
 """
 
 import hashlib
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from launcher.data_folder import DataFolder
-from launcher.demo import ensure_people
+from launcher.demo import DEMO_SHAPE, ensure_people, log_in_for, people
 from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.engines.postgres import Postgres
 from launcher.engines.valkey import Valkey
 from launcher.errors import PortTakenError
 from launcher.ports import LOOPBACK, free_port, is_free
-from launcher.screen import LogIn
 from launcher.services import PythonProgram, answers
 from launcher.settings import DATABASE
 from launcher.system import System
 
+_DEMO_FILE = "demo.json"
 _BROKER_NAMES = (LOOPBACK, "localhost")
 
 
@@ -130,7 +131,19 @@ def start_cloud(system: System) -> None:
         variables=system.variables,
         is_up=lambda: answers(port, "/readyz"),
     )
-    system.start(cloud)
+    system.is_eager = has_demo(system)
+    admin = log_in_for(system.folder, "admin")
+    flags = ("--role", "admin", "--name", "Admin", "--password-stdin")
+    # Nobody could grant the first admin's role over the network; made while the cloud loads.
+    maker = _cloud_command(system, "create-user", admin.email, *flags, heard=admin.password)
+    try:
+        if not has_demo(system):
+            maker.start()
+        system.start(cloud)
+        if not has_demo(system):
+            maker.wait_ended(system.tick)
+    finally:
+        maker.stop()
     base = system.setting("CURB_PUBLIC_URL")
     system.urls["Web API"] = f"{base}/api/v1"
     system.urls["API description"] = f"{base}/api/v1/openapi.json"
@@ -140,14 +153,26 @@ def start_cloud(system: System) -> None:
 
 def fill_demo(system: System) -> None:
     """Accounts for every role."""
-    base = f"http://{LOOPBACK}:{system.folder.port('http')}"
+    system.log_ins = people(system.folder)
+    if not has_demo(system):
+        base = f"http://{LOOPBACK}:{system.folder.port('http')}"
+        ensure_people(base, system.log_ins)
 
-    def create_admin(admin: LogIn) -> None:
-        flags = ("--role", "admin", "--name", "Admin", "--password-stdin")
-        command = _cloud_command(system, "create-user", admin.email, *flags, heard=admin.password)
-        command.complete(system.tick)
 
-    system.log_ins = ensure_people(base, system.folder, create_admin)
+def has_demo(system: System) -> bool:
+    """Whether accounts and car park were made already, in this very database."""
+    return system.folder.read(_DEMO_FILE) == _demo_mark(system)
+
+
+def remember_demo(system: System) -> None:
+    """Accounts and car park are complete now."""
+    system.folder.write(_DEMO_FILE, _demo_mark(system))
+
+
+def _demo_mark(system: System) -> dict[str, str]:
+    # Without the port, which may change while the data stays.
+    given = os.environ["CURB_DATABASE_URL"] if system.is_given("CURB_DATABASE_URL") else "ours"
+    return {"database": hashlib.sha256(given.encode()).hexdigest(), "shape": DEMO_SHAPE}
 
 
 def _cloud_command(system: System, *arguments: str, heard: str = "") -> PythonProgram:

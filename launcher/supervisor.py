@@ -68,12 +68,30 @@ class Supervisor:
         Raises:
             ChildFailedError: it does not become ready.
         """
+        self.launch(program)
+        self.wait_ready(tick)
+
+    def launch(self, program: Program) -> None:
+        """Start a program without waiting for it.
+
+        Raises:
+            ChildFailedError: it cannot be executed.
+        """
         child = Child(program)
         child.started_at_s = self._now_s()
         program.start()
         self.children.append(child)
-        program.wait_ready(tick)
-        child.state = "ready"
+
+    def wait_ready(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Wait until everything launched so far is ready.
+
+        Raises:
+            ChildFailedError: one of them does not become ready.
+        """
+        for child in self.children:
+            if child.state == "starting":
+                child.program.wait_ready(tick)
+                child.state = "ready"
 
     def look(self) -> bool:
         """Notice deaths and readiness, start whoever is due; True when any state changed."""

@@ -1,6 +1,7 @@
 """One system while it runs: its folder, its children, its settings; shared by the steps of `up`."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,10 +11,14 @@ from typing import Any
 from launcher.data_folder import DataFolder
 from launcher.engines.broker import NatsBroker
 from launcher.engines.postgres import Postgres
+from launcher.errors import ChildFailedError
 from launcher.program import Program
 from launcher.screen import LogIn
 from launcher.settings import given_settings, is_given
 from launcher.supervisor import Supervisor
+
+_WISH_WITHIN_S = 60.0
+_LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,9 @@ class System:
     log_ins: list[LogIn] = field(default_factory=list)
     postgres: Postgres | None = None
     cloud_broker: NatsBroker | None = None
+    is_eager: bool = False
+    """Start the next program while this one still loads: only where nothing is left to set up."""
+    wishes: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -57,9 +65,36 @@ class System:
         return is_given(name)
 
     def start(self, program: Program) -> None:
-        """Start a child, wait until it is ready, look after it from then on."""
-        self.supervisor.start(program, self.tick)
+        """Start a child and look after it from then on; it is ready unless we are eager."""
+        self.supervisor.launch(program)
+        if not self.is_eager:
+            self.supervisor.wait_ready(self.tick)
         self.note(is_up=False)
+
+    def expect(self, wish: str, is_true: Callable[[], bool]) -> None:
+        """Wait until something is so; if we are eager, before everything counts as up."""
+        self.wishes.append((wish, is_true))
+        if not self.is_eager:
+            self.wait_for_all()
+
+    def wait_for_all(self) -> None:
+        """Wait for every program and every wish.
+
+        Raises:
+            ChildFailedError: one did not come.
+        """
+        self.supervisor.wait_ready(self.tick)
+        while self.wishes:
+            wish, is_true = self.wishes.pop(0)
+            deadline = time.monotonic() + _WISH_WITHIN_S
+            while not is_true():
+                if time.monotonic() > deadline:
+                    raise ChildFailedError(
+                        f"{wish}: that did not come true within {_WISH_WITHIN_S:.0f} s. See the "
+                        f"logs in {self.folder / 'logs'}."
+                    )
+                self.tick()
+                time.sleep(_LOOK_EVERY_S)
 
     def note(self, *, is_up: bool) -> None:
         """Write down how things are, for `curb status`."""

@@ -18,6 +18,21 @@ def hand_over(module: str, arguments: Sequence[str]) -> int:
     return _run([sys.executable, "-m", module, *arguments], dict(os.environ))
 
 
+def stand_at_gate(data: Path | None, gate: str | None, pace: float | None) -> int:
+    """Let a person drive one gate of the running system by hand; gives the exit code.
+
+    Raises:
+        NotRunningError: nothing runs there, or without simulated gates.
+    """
+    folder = DataFolder(data or default_data_folder())
+    stage = folder / "simulation" / "stage.json"
+    if folder.owner_pid() is None or not stage.exists():
+        raise NotRunningError(f"No simulated gates run on {folder.path}. Start them with: curb up")
+    chosen = () if gate is None else (gate,)
+    faster = () if pace is None else ("--pace", str(pace))
+    return hand_over("simulators", ("gate", str(stage), *chosen, *faster))
+
+
 def run_cloud(data: Path | None, arguments: Sequence[str]) -> int:
     """Run `python -m cloud ...` against the running system's database; gives its exit code.
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from launcher import steps
+from launcher import site_steps, steps
 from launcher.data_folder import DataFolder, default_data_folder
 from launcher.engines.postgres import OS_USER_NAME
 from launcher.errors import ExitCode, PortTakenError
@@ -30,9 +30,14 @@ STEPS: tuple[tuple[str, Callable[[System], None]], ...] = (
     ("Database migrations", steps.migrate),
     ("Cloud", steps.start_cloud),
     ("Demo accounts", steps.fill_demo),
+    ("Demo car park", site_steps.build_demo_site),
+    ("Site broker", site_steps.start_site_broker),
+    ("Edge agent", site_steps.start_agent),
 )
 # Left out by --no-sim.
-SIMULATION_STEPS: tuple[tuple[str, Callable[[System], None]], ...] = ()
+SIMULATION_STEPS: tuple[tuple[str, Callable[[System], None]], ...] = (
+    ("Gates and drivers", site_steps.start_simulation),
+)
 
 
 class StopRequestedError(Exception):
@@ -72,7 +77,7 @@ def run(options: UpOptions) -> None:
         if options.is_fresh:
             folder.empty()
         chosen = STEPS + (SIMULATION_STEPS if options.has_simulation else ())
-        screen = Screen(len(chosen))
+        screen = Screen(len(chosen) + 1)
         supervisor = Supervisor(screen.say)
 
         def tick() -> None:
@@ -88,7 +93,10 @@ def run(options: UpOptions) -> None:
                 screen.begin_step(title)
                 step(system)
                 tick()
-                screen.end_step()
+                screen.end_step("started" if system.is_eager else "ready")
+            screen.begin_step("Everything")
+            system.wait_for_all()
+            screen.end_step()
             is_up = True
             system.note(is_up=True)
             screen.show_system(system.urls, system.log_ins)
