@@ -15,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from protocols.broker_acl import (
 )
 from protocols.gate import GateEvent, Online, Report, Tap
 from protocols.portable import access, codes, macs, topics
+from protocols.rights_hash import rights_hash
 from protocols.site import (
     CommandBody,
     Event,
@@ -70,7 +71,7 @@ def tag_of(number: int) -> str:
 
 
 def a_right(number: int, **changes: Any) -> Right:
-    fields = {
+    fields: dict[str, Any] = {
         "id": f"r{number}",
         "tag": tag_of(number),
         "lot": "elm",
@@ -82,7 +83,7 @@ def a_right(number: int, **changes: Any) -> Right:
 
 
 def a_desired(version: int = 1, gates: tuple[str, ...] = GATES, **lot: Any) -> SiteDesired:
-    policy = {
+    policy: dict[str, Any] = {
         "lot": "elm",
         "name": "Elm Street",
         "state": codes.OPEN,
@@ -321,10 +322,12 @@ class GateStub:
         self._taps = itertools.count()
         self._seqs = itertools.count()
         self._backlog: list[tuple[str, bytes]] = []
+        self.is_ready = asyncio.Event()
 
     async def run(self) -> None:
         await self.client.subscribe(topics.gate(self.gate, "down/#"), qos=1)
         await self.say_online(online=True)
+        self.is_ready.set()
         async for message in self.client.messages:
             parsed = topics.parse(str(message.topic))
             assert parsed is not None
@@ -339,7 +342,7 @@ class GateStub:
         await self.say(topics.ONLINE, message, qos=1, retain=True)
 
     async def report(self, **changes: Any) -> None:
-        fields = {
+        fields: dict[str, Any] = {
             "v": 1, "boot": self.boot, "firmware": "1", "up_ms": 1, "at_ms": now_ms(),
             "clock": "set", "lane": "idle", "reader": "ok", "list_version": 0, "list_hash": "",
             "outbox": 0, "heap_free": 1,
@@ -348,7 +351,7 @@ class GateStub:
         await self.say(topics.REPORT, message, qos=1, retain=True)
 
     def a_tap(self, number: int, **changes: Any) -> Tap:
-        fields = {
+        fields: dict[str, Any] = {
             "v": 1, "boot": self.boot, "seq": next(self._taps), "uid": uid_of(number),
             "read": codes.READ_OK, "level": 0, "clock": "set", "at_ms": now_ms(),
         }  # fmt: skip
@@ -387,7 +390,7 @@ class GateStub:
                 self._backlog.append((found, payload))
 
     def an_event(self, kind: str, data: dict[str, Any], **changes: Any) -> GateEvent:
-        fields = {
+        fields: dict[str, Any] = {
             "v": 1, "boot": self.boot, "seq": next(self._seqs), "at_ms": now_ms(), "up_ms": 1,
             "clock": "set", "kind": kind, "data": data,
         }  # fmt: skip
@@ -419,6 +422,7 @@ async def gate_stub(stand: Stand, gate: str = GATES[0], boot: int = 1) -> AsyncI
         stub = GateStub(client, gate, boot)
         listening = asyncio.create_task(stub.run())
         try:
+            await stub.is_ready.wait()
             yield stub
         finally:
             listening.cancel()
@@ -428,10 +432,8 @@ async def gate_stub(stand: Stand, gate: str = GATES[0], boot: int = 1) -> AsyncI
 
 def a_full(rights: list[Right], version: int, parts: int = 1, **changes: Any) -> list[RightsList]:
     """The messages of a full list."""
-    from protocols.rights_hash import rights_hash
-
     size = -(-len(rights) // parts) or 1
-    fields = {
+    fields: dict[str, Any] = {
         "site": SITE, "version": version, "base_version": None, "issued_at_ms": now_ms(),
         "expires_at_ms": now_ms() + 86_400_000, "parts": parts, "hash": rights_hash(rights),
     }  # fmt: skip
@@ -445,18 +447,16 @@ def a_delta(
     before: list[Right],
     version: int,
     *,
-    put: list[Right] = (),
-    gone: list[str] = (),
+    put: Sequence[Right] = (),
+    gone: Sequence[str] = (),
     **changes: Any,
 ) -> RightsList:
     """A difference from `before` to the next version."""
-    from protocols.rights_hash import rights_hash
-
     after = {right.id: right for right in before}
     for id_ in gone:
         after.pop(id_, None)
     after |= {right.id: right for right in put}
-    fields = {
+    fields: dict[str, Any] = {
         "site": SITE, "version": version, "base_version": version - 1, "issued_at_ms": now_ms(),
         "expires_at_ms": now_ms() + 86_400_000, "entries": list(put), "removed": list(gone),
         "hash": rights_hash(after.values()),

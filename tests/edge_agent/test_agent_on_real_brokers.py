@@ -279,9 +279,11 @@ async def test_a_lane_taken_out_of_service_tells_its_gate(stand):
 async def test_the_site_works_from_a_cold_start_without_the_cloud(stand):
     async with cloud_stub(stand) as cloud:
         await set_up(cloud, [a_right(1)])
+    boot = stand.health()["boot"]
     stand.stop_agent(signal.SIGKILL)
     stand.cloud_broker.stop()
     stand.start_agent()
+    await stand.until_health(lambda health: health["boot"] != boot and health["site_broker_up"])
     async with gate_stub(stand) as gate:
         answer = await gate.tap(1)
         assert (answer["reason"], answer["mode"]) == (codes.RIGHT_VALID, codes.AGENT)
