@@ -7,6 +7,7 @@ passes here is something PostgreSQL can store.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -168,7 +169,7 @@ def _decode_event(index: int, raw: bytes) -> GoodEvent | BadPayload:
         text = data.decode()
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return BadPayload(index, MALFORMED, str(error), raw)
-    device = event.device if topics.is_slug(event.device) or _is_agent(event.device) else None
+    device = event.device if _is_device(event.device) else None
     if problem := _range_problem(event):
         return BadPayload(index, OUT_OF_RANGE, problem, raw, device)
     if _NUL in data:
@@ -187,13 +188,15 @@ def _decode_event(index: int, raw: bytes) -> GoodEvent | BadPayload:
     )
 
 
-def _is_agent(device: str) -> bool:
-    prefix = site_common_name("")
-    return device.startswith(prefix) and topics.is_slug(device[len(prefix) :])
+@lru_cache(maxsize=4096)
+def _is_device(device: str) -> bool:
+    """Whether this can be a gate's or an agent's id; asked for every event, of few devices."""
+    agent = device.removeprefix(site_common_name(""))
+    return topics.is_slug(device) or (agent != device and topics.is_slug(agent))
 
 
 def _range_problem(event: Event) -> str | None:
-    if not (topics.is_slug(event.device) or _is_agent(event.device)):
+    if not _is_device(event.device):
         return "The device's id is not a slug."
     if not (0 <= event.boot <= _INT64_MAX and 0 <= event.seq <= _INT64_MAX):
         return "boot and seq are from 0 to 2^63-1."

@@ -23,7 +23,11 @@ from protocols.site import EventsAck, SiteOnline, SiteReport
 
 WAITING_MAX: Final = 1_000
 """Batches that may wait; one more is dropped, and its site sends it again."""
-GROUP_EVENTS_MAX: Final = 10_000
+GROUP_EVENTS_MAX: Final = 2_000
+"""In one commit. More would make it a little cheaper and everybody's ack much later."""
+STORERS: Final = 2
+"""So that one group is decoded while another is written. Order holds: a site has one batch on its
+way, and what it sends twice meets its first copy in the database."""
 _RETRY_S: Final = 0.5
 
 Publish = Callable[[str, bytes], Awaitable[None]]
@@ -74,7 +78,8 @@ class Ingress:
     async def run(self) -> None:
         """Store groups of batches until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._store_batches(), name="ingress-store")
+            for number in range(STORERS):
+                tasks.create_task(self._store_batches(), name=f"ingress-store-{number}")
             tasks.create_task(self._set_aside(), name="ingress-quarantine")
 
     def _enqueue(self, site: str, payload: bytes) -> None:
