@@ -14,16 +14,16 @@ CONFIG = "config.json"
 IDENTITY = "identity.json"
 PRIVATE_KEY = "key.pem"
 
-# Keys of config.json that a `config` command may set: (type, least, most).
-REMOTE = {
-    "open_ms": (int, 200, 20000),
-    "close_after_ms": (int, 100, 20000),
-    "close_ms": (int, 200, 20000),
-    "hold_ms": (int, 2000, 120000),
-    "pulse_ms": (int, 100, 5000),
-    "arm_switch": (bool, False, True),
-    "outbox_bytes": (int, 16384, 1048576),
+# Keys of config.json that a `config` command may set, with the least and the most of a number.
+REMOTE_NUMBERS = {
+    "open_ms": (200, 20000),
+    "close_after_ms": (100, 20000),
+    "close_ms": (200, 20000),
+    "hold_ms": (2000, 120000),
+    "pulse_ms": (100, 5000),
+    "outbox_bytes": (16384, 1048576),
 }
+REMOTE_SWITCHES = ("arm_switch",)
 
 
 class Identity:
@@ -84,9 +84,13 @@ def changed_config(config, changes):
     """A copy of config with the changes of a `config` command, or None if one is not allowed."""
     changed = json.loads(json.dumps(config))
     for name, value in changes.items():
-        rule = REMOTE.get(name)
-        if rule is None or type(value) is not rule[0] or not rule[1] <= value <= rule[2]:
-            return None
+        if name in REMOTE_SWITCHES:
+            if not isinstance(value, bool):
+                return None
+        else:
+            least, most = REMOTE_NUMBERS.get(name, (1, 0))
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                return None
         changed[name] = value
     return changed
 

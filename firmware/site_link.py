@@ -97,8 +97,8 @@ class SiteLink:
 
     async def answer(self):
         """Wait for the answer to the tap: AnswerArgs as a dict, or None when its time is up."""
-        # Looking every ms: an Event with a timeout wakes its waiter through three other tasks, which
-        # costs a driver 3 to 6 ms.
+        # Looking every ms: an Event with a timeout wakes its waiter by way of three other tasks,
+        # which costs a driver 3 to 6 ms.
         while self.is_waiting:
             await asyncio.sleep_ms(1)
         self._rules.pending = None
@@ -218,10 +218,10 @@ class SiteLink:
         self._wakes_sender.set()
 
     def _on_message(self, topic, payload):
-        leaf = topics.parse(topic)
-        if leaf is None or leaf[0] != "g" or leaf[1] != self._gate:
+        parsed = topics.parse(topic)
+        if parsed is None or parsed[0] != "g" or parsed[1] != self._gate:
             return
-        leaf = leaf[2]
+        leaf = parsed[2]
         if leaf == topics.COMMAND:
             self._on_command(payload)
         elif leaf == topics.EVENT_ACK:

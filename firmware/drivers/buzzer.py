@@ -9,7 +9,7 @@ class Buzzer:
         self._pin = pin
         self._timer = timer
         self._one_shot = one_shot
-        self._pattern = ()
+        self._pattern = None
         self._at = 0
         self._is_sounding = False
         self._next = self._step

@@ -109,7 +109,7 @@ class MqttClient:
                 first, body = await self._packet()
                 self._handle(first, body)
         except packets.PacketError as error:
-            raise OSError(errno.EPROTO) from error
+            raise OSError(errno.EINVAL) from error
         finally:
             # At once, so that the next card is decided without asking in vain.
             self.is_up = False

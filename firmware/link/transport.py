@@ -10,7 +10,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from asyncio import core
+from asyncio import core  # type: ignore[attr-defined] # the stubs leave it out
 
 # IPPROTO_TCP and TCP_NODELAY, which MicroPython does not name.
 _TCP = 6
@@ -32,7 +32,7 @@ def _writable(stream):
 def tls_context(certificate, key, authority):
     """A client context; all three in DER (bytes). The server must be certified by `authority`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined] # the stubs leave it out
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(cadata=authority)
     return context
