@@ -6,16 +6,34 @@ import json
 import signal
 import sys
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from simulators.world import Attempt
 
+T = TypeVar("T")
 
-def _stop_on_terminate() -> None:
-    """A supervisor's SIGTERM ends us as Ctrl-C does, so that every board is switched off."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+def _run(work: Coroutine[None, None, T]) -> T | None:
+    """Run until it ends or somebody stops us (None), by Ctrl-C or as a supervisor does.
+
+    However often we are told, the work is cancelled once, so that every board is switched off.
+    """
+
+    async def until_stopped() -> T | None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+
+    return asyncio.run(until_stopped())
 
 
 @click.group()
@@ -35,9 +53,7 @@ def live(stage: Path, seed: int) -> None:
         line = {"gate": attempt.gate, "card": attempt.uid, "reason": attempt.reason}
         click.echo(json.dumps(line | {"passed": attempt.has_passed}))
 
-    _stop_on_terminate()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run_live(read_stage(stage), seed=seed, tell=tell))
+    _run(run_live(read_stage(stage), seed=seed, tell=tell))
 
 
 @main.command()
@@ -58,7 +74,7 @@ def gate(stage: Path, gate: str | None, pace: float) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("This needs a terminal: it reads single keys.")
     try:
-        asyncio.run(run_console(found, gate, pace=pace))
+        _run(run_console(found, gate, pace=pace))
     except GateTakenError as error:
         raise click.ClickException(str(error)) from error
 
@@ -85,15 +101,14 @@ def simulate(scenario: str, seed: int, *, as_json: bool, keep: Path | None) -> N
     def say(line: str) -> None:
         click.echo(click.style(line, dim=True), err=True)
 
-    _stop_on_terminate()
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="curb-")))
         try:
             plan = load_scenario(scenario)
-            report = asyncio.run(play(Run(scenario, plan, seed, folder.absolute()), say))
+            report = _run(play(Run(scenario, plan, seed, folder.absolute()), say))
         except (ScenarioError, NotUpError, FleetError, NotSettledError) as error:
             raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            sys.exit(130)
+    if report is None:
+        sys.exit(130)
     click.echo(report.to_json() if as_json else report.to_text())
     sys.exit(0 if report.ok else 1)

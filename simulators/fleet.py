@@ -146,6 +146,15 @@ class Fleet:
                     f"{self.console_path(gate)}"
                 ) from error
 
+    async def wait_listed(self, *, within_s: float = READY_WITHIN_S) -> None:
+        """Wait until every gate has a rights list on its flash, or some never got one in time."""
+        waited_s = 0.0
+        while waited_s < within_s:
+            if all(any((p.setup.flash / "rights").glob("*.bin")) for p in self._gates.values()):
+                return
+            await asyncio.sleep(SWITCH_ON_AFTER_S)
+            waited_s += SWITCH_ON_AFTER_S
+
     async def kill(self, gate: str) -> None:
         """Pull a gate's plug (SIGKILL); it is switched on again by itself."""
         process = self._gates[gate].process

@@ -108,5 +108,6 @@ async def run_live(stage: Stage, *, seed: int, tell: Callable[[Attempt], None]) 
     cards = await asyncio.to_thread(stage.card_box)
     async with running_fleet(stage.setups(), Path(stage.folder) / "consoles", pace=PACE) as fleet:
         await fleet.wait_ready()
+        await fleet.wait_listed()
         draw = random.Random(seed)  # noqa: S311 - repeatable traffic, not a secret
         await Traffic(fleet, cards, stage, draw=draw, sleep=asyncio.sleep, tell=tell).run()

@@ -74,6 +74,7 @@ async def play(run: Run, say: Say) -> Report:
             stage.setups(), consoles, pace=run.scenario.pace, environment=environment
         ) as fleet:
             await fleet.wait_ready()
+            await fleet.wait_listed()
             say(f"{len(stage.gates)} gates are up")
             draw = random.Random(run.seed)  # noqa: S311 - a repeatable run, not a secret
             faults = FaultRun(run.scenario.faults, system, fleet, draw=draw)

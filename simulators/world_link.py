@@ -150,6 +150,7 @@ class WorldServer:
         self._server: asyncio.Server | None = None
         self._boards: dict[str, BoardLink] = {}
         self._has_come = asyncio.Condition()
+        self._listening: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
@@ -172,6 +173,8 @@ class WorldServer:
             self._server.close()
         for board in self._boards.values():
             board.hang_up()
+        # The task of a connection still there when the loop ends is cancelled with a traceback.
+        await asyncio.gather(*self._listening, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -189,6 +192,10 @@ class WorldServer:
                 await self._has_come.wait()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._listening.add(task)
+            task.add_done_callback(self._listening.discard)
         try:
             hello = json.loads(await reader.readline())
             board = BoardLink(reader, writer, hello)
