@@ -19,6 +19,7 @@ from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
 from cloud.accounts.access import Audience, public
+from cloud.kit.errors import MissingError
 from cloud.kit.problems import ACCESS_PROBLEMS, MALFORMED, problems
 from cloud.kit.settings import Settings
 
@@ -65,11 +66,13 @@ class DescribeAccess(ReceiveRoutePlugin):
         """Called by the framework for each route, before the document is made."""
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                self._describe(handler)
+                self._describe(handler, has_path_values=bool(route.path_parameters))
 
-    def _describe(self, handler: HTTPRouteHandler) -> None:
+    def _describe(self, handler: HTTPRouteHandler, *, has_path_values: bool) -> None:
         audiences = [guard for guard in handler.resolve_guards() if isinstance(guard, Audience)]
         responses = {400: MALFORMED, 413: MALFORMED} | dict(handler.responses or {})
+        if has_path_values:
+            responses = problems(MissingError) | responses
         if audiences and not any(audience.is_public for audience in audiences):
             handler.security = [{SECURITY_SCHEME: []}]
             responses = problems(*ACCESS_PROBLEMS) | responses

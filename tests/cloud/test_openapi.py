@@ -9,6 +9,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import (
     Failure,
     FailureGroup,
@@ -27,7 +28,7 @@ CHECKS = [
     response_schema_conformance,
     status_code_conformance,
 ]
-EXAMPLES_MAX = 10
+EXAMPLES_MAX = 8
 EMAIL = "admin@example.org"
 ROLES = ("driver", "trader", "operator", "technician", "admin", "auditor")
 
@@ -65,8 +66,10 @@ def api(
 
 
 def try_out(operation: schemathesis.APIOperation, api: RunningApi) -> None:
-    """Send requests made up from the document, fitting ones and others."""
+    """Send requests made up from the document: some that fit, some that break it on purpose."""
     headers = api.headers()
+    fitting = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    broken = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
     @settings(
         max_examples=EXAMPLES_MAX,
@@ -76,7 +79,7 @@ def try_out(operation: schemathesis.APIOperation, api: RunningApi) -> None:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy())
+    @given(case=fitting | broken)
     def send(case: schemathesis.Case) -> None:
         case.call_and_validate(base_url=api.url, headers=headers, checks=CHECKS)
 
