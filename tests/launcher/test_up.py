@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from launcher.errors import ExitCode
+from provisioning.cloud_api import Api
 from tests.support.engines import scratch_folder
 
 # One worker: the tests share one system, and the last of them stops it.
@@ -109,15 +110,29 @@ def test_it_says_where_everything_is_and_who_may_log_in(system):
     said = system.said()
     status = system.status()
     assert status["is_up"] is True
-    assert {"postgres", "valkey", "cloud-broker", "cloud"} <= {
-        c["name"] for c in status["children"]
-    }
+    names = [child["name"] for child in status["children"]]
+    engines = ["postgres", "valkey", "cloud-broker"]
+    assert names == [*engines, "cloud", "site-broker", "edge-agent"]
     assert status["urls"]["Web API"] in said
     for log_in in status["log_ins"]:
         assert log_in["email"] in said
         assert log_in["password"] in said
     with urllib.request.urlopen(status["urls"]["API description"], timeout=10) as answer:
         assert json.load(answer)["info"]["title"] == "Curb"
+
+
+def first_admission(status: dict) -> dict:
+    """The first car that the operator sees coming in."""
+    operator = next(who for who in status["log_ins"] if who["role"] == "operator")
+    deadline = time.monotonic() + PATIENCE_S
+    with Api(status["urls"]["Web API"].removesuffix("/api/v1")) as api:
+        api.log_in(operator["email"], operator["password"])
+        while time.monotonic() < deadline:
+            log = api.get("/api/v1/lots/elm/access-log", admitted="true")["items"]
+            if found := [entry for entry in log if entry["direction"] == "entry"]:
+                return found[-1]
+            time.sleep(0.2)
+    raise AssertionError("no car came in")
 
 
 def test_each_shown_log_in_opens_the_api(system):
@@ -192,10 +207,15 @@ def test_ctrl_c_leaves_no_process_and_a_second_up_keeps_the_data(system):
     assert [process for process in family if process.is_running()] == []
     assert curb("status", "--data", system.data).returncode == ExitCode.NOT_RUNNING
 
-    with running(system.data, "--no-sim") as again:
+    with running(system.data) as again:
         after = again.status()
-    assert after["urls"] == before["urls"]
-    assert after["log_ins"] == before["log_ins"]
+        assert after["urls"] == before["urls"]
+        assert after["log_ins"] == before["log_ins"]
+        # And now with gates: a driver's card is answered, and the cloud has it in its books.
+        assert after["children"][-1]["name"] == "simulation"
+        entry = first_admission(after)
+    assert entry["gate"].startswith("elm-in-")
+    assert entry["reason"] == "walk_up"
 
 
 def test_a_stop_while_it_still_starts_leaves_no_process(tmp_path):
