@@ -78,4 +78,8 @@ def split_publish(first, body):
     if start > len(body) or qos > 2:
         raise PacketError("PUBLISH shorter than it says")
     packet_id = body[end] << 8 | body[end + 1] if qos else 0
-    return bytes(body[2:end]).decode(), body[start:], packet_id
+    try:
+        topic = bytes(body[2:end]).decode()
+    except UnicodeError as error:
+        raise PacketError("topic is not UTF-8") from error
+    return topic, body[start:], packet_id

@@ -253,6 +253,14 @@ class Site:
             process.kill()
         return await process.wait()
 
+    async def wait_console(self, gate: str, text: str) -> None:
+        """Wait until the board has printed something."""
+        for _ in range(200):
+            if text in self.console(gate):
+                return
+            await asyncio.sleep(0.05)
+        raise TimeoutError(f"{gate} did not print {text!r}: {self.console(gate)}")
+
     def console(self, gate: str) -> str:
         """What the board printed."""
         return (self.folder / f"{gate}.log").read_text()

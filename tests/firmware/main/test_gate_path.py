@@ -306,9 +306,7 @@ async def test_a_foreign_broker_certificate_is_refused(site):
     board = await site.start_board(GATE)
     await present(board)
     await board.wait_until(lambda message: message.get("display", "").startswith("We cannot"))
-    async with asyncio.timeout(10):
-        while "link:" not in site.console(GATE):
-            await asyncio.sleep(0.05)
+    await site.wait_console(GATE, "link:")
     assert GATE not in agent.online
     await site.kill_board(GATE)
     (flash / "identity.json").write_text(ours)
