@@ -1,0 +1,1 @@
+"""The live WebSocket: rooms whose events arrive in order, once, and without gaps."""

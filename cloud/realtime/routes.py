@@ -1,0 +1,138 @@
+"""`/ws`: joins a connection's state to the network, and keeps time for all of them."""
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+import structlog
+from litestar import WebSocket
+from litestar.exceptions import WebSocketDisconnect
+from litestar.handlers import WebsocketRouteHandler
+
+from cloud.accounts.access import Authenticator, public
+from cloud.events.cancelled import end_if_cancelled
+from cloud.kit.clock import Clock
+from cloud.kit.errors import UnavailableError
+from cloud.realtime import metrics
+from cloud.realtime.connection import ClosedBecause, Connection, goodbye
+from cloud.realtime.hub import Hub
+from protocols.realtime import CLOSE_CODES, Code
+
+log = structlog.get_logger()
+
+CONNECTIONS_MAX: Final = 10_000
+CLOSE_WITHIN_S: Final = 1.0
+TICK_S: Final = 1.0
+
+Socket = WebSocket[Any, Any, Any]
+
+
+class LiveConnections:
+    """Every connection of this process."""
+
+    def __init__(self, hub: Hub, authenticator: Authenticator, clock: Clock) -> None:
+        self._hub = hub
+        self._authenticator = authenticator
+        self._clock = clock
+        self._connections: set[Connection] = set()
+        self._unchecked: dict[Connection, None] = {}
+
+    async def serve(self, socket: Socket) -> None:
+        """One connection from its opening to its end."""
+        await socket.accept()
+        connection = Connection(self._hub, self._authenticator, self._clock, _now_s())
+        self._connections.add(connection)
+        metrics.CONNECTIONS.set(len(self._connections))
+        if len(self._connections) > CONNECTIONS_MAX:
+            connection.drop(Code.UNAVAILABLE, "This server is full; try another in a moment.")
+        tasks = [
+            asyncio.ensure_future(_receive(socket, connection)),
+            asyncio.ensure_future(_send(socket, connection)),
+        ]
+        try:
+            watched: set[asyncio.Future[Any]] = {*tasks, connection.closed}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connection.leave_all()
+            self._connections.discard(connection)
+            metrics.CONNECTIONS.set(len(self._connections))
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        if connection.closed.done():
+            await _close(socket, connection.closed.result())
+        for error in results:
+            if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
+                raise error
+
+    async def run(self) -> None:
+        """Heartbeats, deadlines and token checks, until cancelled; then say good-bye to all."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._check_tokens(), name="live-tokens")
+                while True:
+                    await asyncio.sleep(TICK_S)
+                    self._tick()
+        finally:
+            for connection in tuple(self._connections):
+                connection.drop(Code.SHUTTING_DOWN, "The server stops; reconnect and resume.")
+
+    def _tick(self) -> None:
+        for connection in tuple(self._connections):
+            if connection.tick(_now_s()):
+                self._unchecked[connection] = None
+
+    async def _check_tokens(self) -> None:
+        """Beside the heartbeats, which must not wait for Redis."""
+        while True:
+            end_if_cancelled()
+            await asyncio.sleep(TICK_S)
+            while self._unchecked:
+                end_if_cancelled()
+                connection, _ = self._unchecked.popitem()
+                if connection.closed.done():
+                    continue
+                try:
+                    await connection.check_token(_now_s())
+                except UnavailableError:
+                    self._unchecked.clear()
+
+
+async def _receive(socket: Socket, connection: Connection) -> None:
+    while True:
+        message: Any = await socket.receive()
+        if message["type"] != "websocket.receive":
+            return
+        frame = message.get("text")
+        await connection.receive(message["bytes"] if frame is None else frame, _now_s())
+
+
+async def _send(socket: Socket, connection: Connection) -> None:
+    while True:
+        frame = await connection.next_frame()
+        await socket.send({"type": "websocket.send", "bytes": None, "text": frame})
+        connection.sent(_now_s())
+
+
+async def _close(socket: Socket, because: ClosedBecause) -> None:
+    """Say why and close; a client that does not read is not waited for."""
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            if because.code is not Code.SLOW_CONSUMER:
+                await socket.send(
+                    {"type": "websocket.send", "bytes": None, "text": goodbye(because)}
+                )
+            await socket.close(CLOSE_CODES[because.code], because.message[:100])
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def live_route(connections: LiveConnections) -> WebsocketRouteHandler:
+    """The handler of `/ws`; it authenticates by its first message, not by a header."""
+
+    async def handle(socket: Socket) -> None:
+        await connections.serve(socket)
+
+    return WebsocketRouteHandler("/ws", guards=[public])(handle)
