@@ -28,7 +28,11 @@ _BROKER = "site-broker"
 
 
 def build_demo_site(system: System) -> None:
-    """The demo's car park in the cloud, and the identities of its devices."""
+    """The demo's car park in the cloud, the identities of its devices, and its stage."""
+    scratch = system.folder / "simulation"
+    scratch.mkdir(exist_ok=True)
+    stage = demo_stage(_site_folder(system), scratch)
+    (scratch / STAGE_FILE).write_text(json.dumps(stage, indent=1))
     if has_demo(system):
         return
     port = system.folder.port(_BROKER)
@@ -96,10 +100,7 @@ def start_agent(system: System) -> None:
 
 def start_simulation(system: System) -> None:
     """The demo's gates, each the real firmware on real MicroPython, and drivers at them."""
-    folder = system.folder / "simulation"
-    folder.mkdir(exist_ok=True)
-    stage = folder / STAGE_FILE
-    stage.write_text(json.dumps(demo_stage(_site_folder(system), folder), indent=1))
+    stage = system.folder / "simulation" / STAGE_FILE
     system.start(
         PythonProgram(
             "simulation",
