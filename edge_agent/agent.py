@@ -15,8 +15,12 @@ from edge_agent.book import Book
 from edge_agent.broker_users import BrokerUsers
 from edge_agent.clock import Clock, TrustedClock
 from edge_agent.cloud_link import CloudLink, online_message
+from edge_agent.gate_events import EventIntake
 from edge_agent.gate_lists import GateLists
-from edge_agent.gates import Gates, Knowledge
+from edge_agent.gate_orders import GateOrders
+from edge_agent.gate_state import Knowledge, load_states
+from edge_agent.gate_wire import GateWire
+from edge_agent.gates import Gates
 from edge_agent.health import write_health
 from edge_agent.identity import Identity
 from edge_agent.issuer import Issuer
@@ -104,6 +108,17 @@ class Agent:
             make_report=self._report,
             report_every_s=settings.report_every_s,
         )
+        states = store.read_now(load_states)
+        self._wire = wire = GateWire(self._quarantine)
+        self._intake = EventIntake(store, self._clock, self._outbox, self._book, states, wire)
+        self._gate_orders = GateOrders(
+            self._clock,
+            self._issuer,
+            states,
+            wire,
+            boot=self._outbox.boot,
+            picture=lambda: self._picture,
+        )
         self._gates = Gates(
             store,
             self._clock,
@@ -112,11 +127,15 @@ class Agent:
             self._book,
             self._issuer,
             self._lists,
+            states,
+            wire,
+            self._intake,
+            self._gate_orders,
             know=self._know,
             linked=lambda: self._cloud.is_in_touch,
             on_change=self._cloud.report_soon,
         )
-        self._site_link = self._gates.link = self._make_site_link()
+        self._site_link = wire.link = self._make_site_link()
         self._cloud_link = self._cloud.link = self._make_cloud_link()
 
     async def run(self) -> None:
@@ -140,8 +159,8 @@ class Agent:
         return {
             "site-link": self._site_link.run_forever(),
             "cloud-link": self._cloud_link.run_forever(),
-            "acks": self._gates.send_acks(),
-            "gate-orders": self._gates.send_orders(),
+            "acks": self._intake.send_acks(),
+            "gate-orders": self._gate_orders.run_forever(),
             "gate-lists": self._lists.run_forever(
                 lambda: (self._picture, self._keeper.state), self._gates.announce
             ),
@@ -192,7 +211,7 @@ class Agent:
         log.info("picture_applied", version=picture.version, gates=sorted(picture.lanes))
         self._users.admit(picture.lanes)
         for gate in picture.lanes:
-            self._gates.tell_service(gate)
+            self._gate_orders.settle_service(gate)
         self._lists.change()
         self._cloud.report_soon()
 
@@ -208,7 +227,7 @@ class Agent:
                 return
             longest = version.OPEN_EXPIRES_MS_MAX if order.op == codes.OP_OPEN else None
             left_ms = order.expires_at_ms - self._clock.now_ms()
-            sent = await self._gates.order(
+            sent = await self._gate_orders.order(
                 order.device,
                 order.id,
                 order.op,
@@ -274,7 +293,7 @@ class Agent:
             up_ms = self._clock.up_ms()
             if jump_ms or up_ms - told_up_ms >= self._settings.time_every_s * 1000:
                 told_up_ms = up_ms
-                self._gates.tell_time_to_all()
+                self._gate_orders.tell_time_to_all()
             signed_at_ms = self._clock.signed_at_ms
             if signed_at_ms - self._signed_stored_ms > 60_000:
                 self._signed_stored_ms = signed_at_ms

@@ -19,7 +19,8 @@ from protocols.portable import topics, version
 from protocols.site import EventsAck, SiteOnline, SiteReport
 
 ACK_WITHIN_S: Final = 5.0
-ACK_WITHIN_S_MAX: Final = 60.0
+ACK_WITHIN_S_MAX: Final = 10.0
+"""A cloud that restarts behind a broker that stays up gets the batch again within this time."""
 SILENT_AFTER_MS: Final = 10_000
 """A cloud that leaves a batch unanswered for so long is not in touch, whatever its broker says."""
 QUEUE_MAX: Final = 256

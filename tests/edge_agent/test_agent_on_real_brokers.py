@@ -266,7 +266,7 @@ async def test_a_lane_taken_out_of_service_tells_its_gate(stand):
     async with cloud_stub(stand) as cloud:
         await set_up(cloud, [a_right(1)])
         async with gate_stub(stand) as gate:
-            assert (await gate.command(codes.OP_OUT_OF_SERVICE)).args == {"on": False}
+            await gate.report(lane="idle")
             desired = a_desired(version=2)
             closed = [
                 msgspec.structs.replace(entry, out_of_service=True) for entry in desired.gates
@@ -274,6 +274,9 @@ async def test_a_lane_taken_out_of_service_tells_its_gate(stand):
             await cloud.desire(msgspec.structs.replace(desired, gates=closed))
             assert (await gate.command(codes.OP_OUT_OF_SERVICE)).args == {"on": True}
             assert (await gate.tap(1))["reason"] == codes.OUT_OF_SERVICE
+            await gate.report(lane="out_of_service")
+            await cloud.desire(a_desired(version=3))
+            assert (await gate.command(codes.OP_OUT_OF_SERVICE)).args == {"on": False}
 
 
 async def test_the_site_works_from_a_cold_start_without_the_cloud(stand):
@@ -327,8 +330,10 @@ def passages(cloud: CloudStub) -> list[Event]:
 async def test_events_wait_for_a_cloud_that_does_not_answer(stand):
     async with cloud_stub(stand) as cloud:
         await set_up(cloud, [])
-        cloud.is_acking = False
         async with gate_stub(stand) as gate:
+            await cloud.until_event(codes.GATE_ONLINE)
+            await stand.until_health(lambda health: health["outbox"] == 0)
+            cloud.is_acking = False
             await gate.event(codes.PASSAGE, n=1)
             await cloud.until_event(codes.PASSAGE)
             await gate.event(codes.PASSAGE, n=2)
