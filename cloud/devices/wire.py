@@ -1,7 +1,7 @@
 """How devices join the others: `Devices` is what higher features are given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -18,12 +18,11 @@ from cloud.devices.enrolment.broker_certificates import issue_cloud_client
 from cloud.devices.enrolment.ca import load_or_create_ca
 from cloud.devices.enrolment.permissions import BrokerPermissions
 from cloud.devices.enrolment.service import EnrolmentService
-from cloud.devices.events import StoredEvent
 from cloud.devices.gates.routes import CommandsController, GatesController
 from cloud.devices.gates.service import GateService
 from cloud.devices.health.recorder import HealthRecorder
 from cloud.devices.keys import DeviceKeys
-from cloud.devices.live import EVENT, Live, NobodyWatches, site_room
+from cloud.devices.live import EventTeller, Live, NobodyWatches, SiteSnapshot
 from cloud.devices.mqtt.channel import ChannelTools
 from cloud.devices.mqtt.downlink import Downlink, RegistrySource
 from cloud.devices.mqtt.ingress import Ingress
@@ -115,6 +114,24 @@ class Devices:
             broker_url=self._kit.settings.mqtt_url,
         )
 
+    async def has_site(self, site: str) -> bool:
+        """Whether there is a site of this id."""
+        found = await self._kit.database.pool.fetchval("SELECT 1 FROM sites WHERE id = $1", site)
+        return found is not None
+
+    async def site_snapshot(self, site: str) -> SiteSnapshot:
+        """A site with its gates and open alerts, as they are now: what its live room begins with.
+
+        Raises:
+            SiteMissingError: there is none.
+        """
+        async with self._kit.database.session() as session:
+            return SiteSnapshot(
+                site=await self.sites(session).get(site),
+                gates=list(await self.gates(session).list_gates(site)),
+                alerts=await self.alerts(session).open_at(site),
+            )
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """A resource of the process: whatever is under way ends with the block."""
@@ -172,10 +189,11 @@ class Devices:
             pool, settings.mqtt_permissions_file, settings.mqtt_pid_file
         )
         downlink = Downlink(pool, tools, permissions)
+        teller = EventTeller(self._live)
         ingress = Ingress(
             store,
             publish=lambda topic, payload: link.publish(topic, payload),
-            on_stored=self._tell_watchers,
+            on_stored=teller.tell,
             on_bad=lambda site, bad: quarantine.add_one(pool, site, bad),
             on_report=downlink.hear_report,
             on_online=downlink.hear_online,
@@ -186,11 +204,8 @@ class Devices:
                 tasks.create_task(ingress.run(), name="ingress")
                 tasks.create_task(downlink.run(), name="downlink")
                 tasks.create_task(self._wake.listen(downlink.tell), name="devices-wake")
+                tasks.create_task(teller.run(), name="devices-watchers")
                 tasks.create_task(link.run(), name="broker-link")
-
-    async def _tell_watchers(self, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            await self._live.publish(site_room(event.site), EVENT, event)
 
 
 def wire(devices: Devices) -> Feature:

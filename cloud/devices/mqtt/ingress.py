@@ -38,7 +38,7 @@ log = structlog.get_logger()
 class Ingress:
     """Give it every message; it acknowledges what is committed, never anything else.
 
-    on_stored: told the new events of a commit, after it.
+    on_stored: told the new events of a commit, after its acks; must not block.
     on_report, on_online: told in the order the site said it.
     """
 
@@ -47,7 +47,7 @@ class Ingress:
         store: EventStore,
         *,
         publish: Publish,
-        on_stored: Callable[[Sequence[StoredEvent]], Awaitable[None]],
+        on_stored: Callable[[list[StoredEvent]], None],
         on_bad: Callable[[str, BadPayload], Awaitable[None]],
         on_report: Callable[[SiteReport], None],
         on_online: Callable[[str, SiteOnline], None],
@@ -129,7 +129,7 @@ class Ingress:
             await self._acknowledge(group, outcome)
             for at in arrived:
                 metrics.STORED_AFTER.observe(time.monotonic() - at)
-            await self._on_stored(outcome.new)
+            self._on_stored(outcome.new)
 
     async def _next_group(self) -> tuple[list[DecodedBatch], list[float]]:
         """Whatever waits, at least one batch, up to GROUP_EVENTS_MAX events."""

@@ -18,3 +18,4 @@ STORED_AFTER: Final = Histogram(
 SITES_ONLINE: Final = Gauge("curb_sites_online", "Sites whose agent is connected.")
 COMMANDS: Final = Counter("curb_device_commands", "Commands by how they ended.", ["op", "state"])
 LISTS_SENT: Final = Counter("curb_rights_lists_sent", "Rights lists sent.", ["form"])
+UNTOLD: Final = Counter("curb_device_events_untold", "Events that watchers were not told of.")

@@ -41,7 +41,7 @@ class FakeLive:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, Any]] = []
 
-    async def publish(self, room: str, event: str, data: Any) -> None:
+    async def publish(self, room: str, event: str, data: Any, *, key: str = "") -> None:
         """Remember."""
         self.told.append((room, event, data))
 
