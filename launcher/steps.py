@@ -146,6 +146,7 @@ def start_cloud(system: System) -> None:
         maker.stop()
     base = system.setting("CURB_PUBLIC_URL")
     system.urls["Web API"] = f"{base}/api/v1"
+    system.urls["API reference"] = f"{base}/api/v1/docs"
     system.urls["API description"] = f"{base}/api/v1/openapi.json"
     system.urls["Live updates"] = base.replace("http", "ws", 1) + "/ws"
     system.urls["Metrics"] = f"{base}/metrics"
