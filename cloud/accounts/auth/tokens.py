@@ -3,6 +3,7 @@
 Source: RFC 8725 (fixed algorithm, issuer, audience, type), RFC 9068 (`at+jwt`), RFC 8037 (EdDSA).
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ ALGORITHM: Final = "EdDSA"
 AUDIENCE: Final = "curb"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a media type
 TOKEN_CHARS_MAX: Final = 4_096
+VERIFIED_KEPT: Final = 10_000
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -94,6 +96,9 @@ class AccessTokens:
         self._ids = ids
         self._issuer = issuer
         self.lifetime_s = lifetime_s
+        # Checking a signature costs more than the rest of many requests, and its result never
+        # changes; whether the token has expired or is revoked is asked each time.
+        self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     def make(self, user: User) -> str:
         """A token that says who the user is, for `lifetime_s` seconds."""
@@ -125,7 +130,7 @@ class AccessTokens:
             UnauthenticatedError: it is not.
             UnavailableError: whether it is revoked cannot be known at the moment.
         """
-        claims = self._claims(token)
+        claims = self._verified.get(token) or self._remember(token, self._claims(token))
         now_s = self._clock.now_ms() // 1_000
         if now_s >= claims.exp:
             raise UnauthenticatedError("This access token has expired; refresh it.")
@@ -134,6 +139,12 @@ class AccessTokens:
         if await self._revocations.is_revoked(claims.sid, claims.sub, claims.issued_ms):
             raise UnauthenticatedError("This login ended or its rights changed; refresh or log in.")
         return User(claims.sub, claims.sid, frozenset(claims.roles))
+
+    def _remember(self, token: str, claims: Claims) -> Claims:
+        self._verified[token] = claims
+        if len(self._verified) > VERIFIED_KEPT:
+            self._verified.popitem(last=False)
+        return claims
 
     def _claims(self, token: str) -> Claims:
         if len(token) > TOKEN_CHARS_MAX:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -28,6 +28,15 @@ from cloud.kit.database import AsyncSession
 from cloud.kit.ids import Ids
 from cloud.kit.paging import Page, PageRequest
 from cloud.kit.privileged import ActRecorder, PrivilegedAct
+
+# A user, their profile and their roles in one query, however many users.
+_PROFILES = select(
+    UserRow,
+    UserProfileRow,
+    select(func.array_agg(col(UserRoleRow.role)))
+    .where(col(UserRoleRow.user_id) == col(UserRow.id))
+    .scalar_subquery(),
+).join(UserProfileRow, col(UserProfileRow.user_id) == col(UserRow.id))
 
 
 class UserService:
@@ -114,19 +123,20 @@ class UserService:
         Raises:
             UserMissingError: there is none of this id.
         """
-        return (await self._profiles([await self._user(user_id)]))[0]
+        found = await self._profiles(_PROFILES.where(col(UserRow.id) == user_id))
+        if not found:
+            raise UserMissingError("There is no user of this id.")
+        return found[0]
 
     async def list_all(self, page: PageRequest, role: Role | None = None) -> Page[Profile]:
         """Users by id, which is the order in which they registered."""
-        query = select(UserRow).order_by(col(UserRow.id)).limit(page.fetch)
+        query = _PROFILES.order_by(col(UserRow.id)).limit(page.fetch)
         if role is not None:
             with_role = select(col(UserRoleRow.user_id)).where(col(UserRoleRow.role) == role)
             query = query.where(col(UserRow.id).in_(with_role))
         if (after := page.after(tuple[UUID])) is not None:
             query = query.where(col(UserRow.id) > after[0])
-        rows = (await self._session.scalars(query)).all()
-        shown = page.page(rows, lambda row: row, lambda row: (row.id,))
-        return Page(await self._profiles(shown.items), shown.next_cursor)
+        return page.page(await self._profiles(query), lambda found: found, lambda p: (p.id,))
 
     async def update_profile(self, user_id: UUID, change: ProfileUpdate) -> Profile:
         """Change the fields that were sent."""
@@ -217,31 +227,21 @@ class UserService:
             raise UserMissingError("There is no user of this id.")
         return user
 
-    async def _profiles(self, users: Sequence[UserRow]) -> list[Profile]:
-        """In three queries, however many users."""
-        ids = [user.id for user in users]
-        profiles = await self._session.scalars(
-            select(UserProfileRow).where(col(UserProfileRow.user_id).in_(ids))
-        )
-        roles = await self._session.execute(
-            select(col(UserRoleRow.user_id), func.array_agg(col(UserRoleRow.role)).label("roles"))
-            .where(col(UserRoleRow.user_id).in_(ids))
-            .group_by(col(UserRoleRow.user_id))
-        )
-        profile_of = {row.user_id: row for row in profiles}
-        roles_of = {row.user_id: row.roles for row in roles}
-        return [
-            self._to_schema(user, profile_of[user.id], roles_of.get(user.id, [])) for user in users
-        ]
+    async def _profiles(self, query: "Select[UserRow, UserProfileRow, list[str]]") -> list[Profile]:
+        # What this session has loaded before may have changed by statements since.
+        rows = await self._session.execute(query.execution_options(populate_existing=True))
+        return [self._to_schema(user, profile, roles) for user, profile, roles in rows]
 
-    def _to_schema(self, user: UserRow, profile: UserProfileRow, roles: Sequence[str]) -> Profile:
+    def _to_schema(
+        self, user: UserRow, profile: UserProfileRow, roles: Sequence[str] | None
+    ) -> Profile:
         phone = profile.phone_sealed
         return Profile(
             id=user.id,
             email=user.email,
             name=self._open("name_sealed", user.id, profile.name_sealed),
             phone=None if phone is None else self._open("phone_sealed", user.id, phone),
-            roles=sorted(Role(name) for name in roles),
+            roles=sorted(Role(name) for name in roles or ()),
             preferences=profile.preferences,
             is_locked=user.is_locked,
             created_at=user.created_at,
