@@ -87,6 +87,8 @@ class GateWorld:
         self.passed: list[str] = []
         self.timings_us: list[int] = []
         """Times from a tag's first answer to the relay, in order."""
+        self.first_answers_ms: list[float] = []
+        """Times from bringing a card to its first answer, of the cards that opened."""
         self._send: Send = _nobody_listens
         self._cards: dict[str, Card] = {}
         self._sensed: Message = {"arming": False, "safety": False, "arm": "down"}
@@ -118,6 +120,7 @@ class GateWorld:
         elif "timing" in message:
             timing = message["timing"]
             self.timings_us.append(timing["relay_us"] - timing["first_answer_us"])
+            self.first_answers_ms.append((timing["first_answer_us"] - timing["brought_us"]) / 1_000)
         elif "tag" in message and message["tag"]["uid"] in self._cards:
             self._cards[message["tag"]["uid"]].write(message["tag"])
         self._look()

@@ -20,6 +20,7 @@ class WatchedField(Field):
     def __init__(self):
         """Start empty."""
         super().__init__()
+        self.brought_us = 0
         self.first_answer_us = None
         self._is_waiting = False
 
@@ -36,6 +37,7 @@ class WatchedField(Field):
         for tag in kept:
             if tag not in self.tags:
                 self._is_waiting = True
+                self.brought_us = now_us()
                 self.first_answer_us = None
                 self.put(tag)
 

@@ -14,27 +14,22 @@ board -> world
     {"pin": "relay", "on": bool, "us": ticks}
     {"lamp": {"red": bool, "green": bool}}   {"buzzer": bool}   {"display": text}
     {"tag": dump}                               a card's memory was written
-    {"timing": {"first_answer_us": t, "relay_us": t}}
-                                                with the pulse: when the card that is in the field
-                                                first answered, and when the relay closed, both by
-                                                the board's one clock
+    {"timing": {"brought_us": t, "first_answer_us": t, "relay_us": t}}
+                                                with the pulse: when the card in the field was
+                                                brought and first answered, and when the relay
+                                                closed, all by the board's one clock
     {"state": lane state}
 
 A board whose world hangs up ends itself.
 """
 
+import _thread
 import asyncio
 import json
 import os
 import socket
 import sys
 import time
-
-try:
-    import _thread
-except ImportError:
-    # Type checkers and CPython tests read this file too.
-    _thread = None
 
 
 class World:

@@ -1,0 +1,49 @@
+"""What benchmarks of the gate path share: a whole system with many more gates than the demo has."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from launcher.demo_site import flash_folder
+from provisioning.cloud_api import Api
+from provisioning.enrol import enrol_gate
+from simulators.stage import Stage, StageGate
+from simulators.system import RunningSystem, started_system
+
+
+@contextlib.asynccontextmanager
+async def running_wide_site(gates: int) -> AsyncIterator[tuple[RunningSystem, Stage]]:
+    """`curb up` on a scratch folder, its site grown to `gates` gates, as many in as out."""
+    with tempfile.TemporaryDirectory(prefix="curb-bench-", ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch)
+        folder.chmod(0o755)
+        async with started_system(folder) as system:
+            yield system, await asyncio.to_thread(_grow, system, gates)
+
+
+def _grow(system: RunningSystem, gates: int) -> Stage:
+    stage = system.stage()
+    technician = next(who for who in system.status()["log_ins"] if who["role"] == "technician")
+    added = []
+    with Api(system.base_url()) as api:
+        api.log_in(technician["email"], technician["password"])
+        for number in range(len(stage.gates), gates):
+            direction = "entry" if number % 2 == 0 else "exit"
+            added.append(_add_gate(api, system, stage, f"bench-{number}", direction))
+    return msgspec.structs.replace(stage, gates=[*stage.gates, *added])
+
+
+def _add_gate(
+    api: Api, system: RunningSystem, stage: Stage, gate: str, direction: str
+) -> StageGate:
+    lane = {"id": f"{gate}-lane", "lot": stage.lot, "name": gate, "direction": direction}
+    api.post(f"/api/v1/sites/{stage.site}/lanes", lane)
+    api.post(f"/api/v1/sites/{stage.site}/gates", {"id": gate, "lane": lane["id"]})
+    flash = flash_folder(system.folder / "site" / stage.site, gate)
+    config = {"board": "esp32", "direction": direction, "arm_switch": True}
+    enrol_gate(api, gate, flash, config)
+    return StageGate(gate=gate, flash=str(flash), direction=direction)
