@@ -167,6 +167,7 @@ class CardLoop:
                 "direction": self._settings.direction,
                 "vehicle": vehicle,
                 "took_ms": took_ms,
+                "doubt": reading.doubt,
             },
         )
 

@@ -98,7 +98,7 @@ class Transport:
                 if self._write_some():
                     continue
                 # In the handshake it is the server that is waited for, whatever is to be sent.
-                await (_writable(self._stream) if self._is_shaken else _readable(self._stream))
+                await (_writable(self._raw) if self._is_shaken else _readable(self._raw))
 
     async def fill(self, view):
         """Fill a memoryview.
@@ -121,7 +121,9 @@ class Transport:
 
     async def _wait_for_bytes(self):
         if self._is_shaken:
-            await _readable(self._stream)
+            # The socket below, whose every byte TLS was offered by now: MicroPython's poll looks at
+            # a TLS stream a thousand times a second.
+            await _readable(self._raw)
         else:
             # The flushing task drives the handshake; two tasks must not wait on one socket.
             await asyncio.sleep_ms(2)
