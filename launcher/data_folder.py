@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.errors import AlreadyRunningError, DiskError
-from launcher.ports import free_port
+from launcher.ports import lasting_port
 
 # A new cluster takes 60 MB and its write-ahead log may grow to 1 GB before it is trimmed.
 FREE_BYTES_MIN = 300_000_000
@@ -109,7 +109,7 @@ class DataFolder:
         """The port remembered under that name; a free one is chosen at the first call."""
         ports = self.read("ports.json")
         if name not in ports:
-            self.remember_port(name, _free_port_not_in(ports.values()))
+            self.remember_port(name, _lasting_port_not_in(ports.values()))
         return int(self.read("ports.json")[name])
 
     def remember_port(self, name: str, port: int) -> None:
@@ -191,7 +191,7 @@ def _pid_in(lock: int) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _free_port_not_in(taken: Any) -> int:  # noqa: ANN401 - the values of a JSON object
-    while (port := free_port()) in taken:
+def _lasting_port_not_in(taken: Any) -> int:  # noqa: ANN401 - the values of a JSON object
+    while (port := lasting_port()) in taken:
         pass
     return port

@@ -27,10 +27,13 @@ from launcher.engines.valkey import Valkey, valkey_path
 from launcher.engines.wheels import package_folder
 from launcher.errors import LauncherError
 from launcher.ports import free_port, is_free
+from launcher.services import answers
 from launcher.settings import given_settings, is_given
+from launcher.status import read_sites
 from launcher.up import HTTP_PORT
 
 _WITHIN_S = 5.0
+_SITE_SILENT_S = 15.0
 _SLOW_MS = 50.0
 # Anything before this program was written is a clock without a battery.
 _CLOCK_MIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -204,7 +207,35 @@ def _round_trips(given: dict[str, str], folder: DataFolder) -> list[Finding]:
         name: os.environ[name] if is_given(name) else given[name]
         for name in ("CURB_DATABASE_URL", "CURB_REDIS_URL", "CURB_MQTT_URL")
     }
-    return asyncio.run(_ask_all(settings, folder / "cloud" / "ca"))
+    findings = asyncio.run(_ask_all(settings, folder / "cloud" / "ca"))
+    return [*findings, _web(folder), *_sites(folder)]
+
+
+def _web(folder: DataFolder) -> Finding:
+    port = folder.port("http")
+    started_s = time.monotonic()
+    if answers(port, "/readyz"):
+        took_ms = (time.monotonic() - started_s) * 1000
+        return Finding("web API", is_ok=True, says=f"Ready on port {port} ({took_ms:.0f} ms).")
+    fix = f"Look at `curb status` and {folder.log_path('cloud')}."
+    return Finding("web API", is_ok=False, says=f"Not ready on port {port}.", fix=fix)
+
+
+def _sites(folder: DataFolder) -> Iterator[Finding]:
+    for site in read_sites(folder):
+        name = f"site {site['site']}"
+        log = folder.log_path("edge-agent")
+        offline = [gate for gate, facts in site["gates"].items() if not facts["online"]]
+        if site["age_s"] > _SITE_SILENT_S:
+            said = f"Its agent has said nothing for {site['age_s']:.0f} s."
+            yield Finding(name, is_ok=False, says=said, fix=f"Look at `curb status` and {log}.")
+        elif not site["cloud_in_touch"]:
+            said = "Its agent does not reach the cloud; cars still pass by its own list."
+            yield Finding(name, is_ok=False, says=said, fix=f"Is the broker up? See {log}.")
+        else:
+            said = f"In touch; {len(site['gates']) - len(offline)} gates online."
+            fix = f"Offline: {', '.join(offline)} (normal with --no-sim)." if offline else ""
+            yield Finding(name, is_ok=True, says=said, fix=fix)
 
 
 async def _ask_all(settings: dict[str, str], authority: Path) -> list[Finding]:

@@ -1,5 +1,8 @@
 """What `curb status` says: read from the running system's own note, checked against its lock."""
 
+import contextlib
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,18 @@ def read_status(data: Path | None) -> dict[str, Any]:
     pid = folder.owner_pid()
     if pid is None:
         raise NotRunningError(f"Nothing runs on {folder.path}. Start it with: curb up")
-    return {"pid": pid, "data": str(folder.path), "is_up": False} | folder.read("running.json")
+    known = {"pid": pid, "data": str(folder.path), "is_up": False, "sites": read_sites(folder)}
+    return known | folder.read("running.json")
+
+
+def read_sites(folder: DataFolder) -> list[dict[str, Any]]:
+    """What each edge agent on this machine last wrote about its site; `age_s` says how long ago."""
+    sites = []
+    for path in sorted(folder.path.glob("site/*/agent/health.json")):
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            facts = json.loads(path.read_text())
+            sites.append(facts | {"age_s": round(time.time() - path.stat().st_mtime, 1)})
+    return sites
 
 
 def print_status(status: dict[str, Any]) -> None:
@@ -39,3 +53,11 @@ def print_status(status: dict[str, Any]) -> None:
         pid = str(child["pid"] or "")
         table.add_row(child["name"], child["state"], pid, str(child["restarts"]))
     console.print(table)
+    for site in status["sites"]:
+        online = sum(bool(gate["online"]) for gate in site["gates"].values())
+        link = "reaches the cloud" if site["cloud_in_touch"] else "does not reach the cloud"
+        console.print(
+            f"Site {site['site']} {link}; {online} of {len(site['gates'])} gates online; "
+            f"{site['outbox']} events wait; said {site['age_s']:.0f} s ago.",
+            soft_wrap=True,
+        )

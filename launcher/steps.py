@@ -15,7 +15,7 @@ from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.engines.postgres import Postgres
 from launcher.engines.valkey import Valkey
 from launcher.errors import PortTakenError
-from launcher.ports import LOOPBACK, free_port, is_free
+from launcher.ports import LOOPBACK, is_free, lasting_port
 from launcher.services import PythonProgram, answers
 from launcher.settings import DATABASE
 from launcher.system import System
@@ -204,4 +204,4 @@ def choose_engine_port(folder: DataFolder, name: str, *, is_fixed: bool) -> None
             f"Port {port}, which devices know as {name}, is taken by another program. Stop that "
             f"one, or change the port in {folder / 'ports.json'} and enrol the devices again."
         )
-    folder.remember_port(name, free_port())
+    folder.remember_port(name, lasting_port())

@@ -11,7 +11,7 @@ from launcher import site_steps, steps
 from launcher.data_folder import DataFolder, default_data_folder
 from launcher.engines.postgres import OS_USER_NAME
 from launcher.errors import ExitCode, PortTakenError
-from launcher.ports import free_port, is_free
+from launcher.ports import is_free, lasting_port
 from launcher.screen import Screen
 from launcher.supervisor import Supervisor
 from launcher.system import System, UpOptions
@@ -136,7 +136,7 @@ def _stop(system: System, stop: StopRequest, screen: Screen) -> None:
 def _choose_http_port(system: System) -> None:
     asked = system.options.port
     remembered = system.folder.remembered_port("http")
-    port = remembered or HTTP_PORT if asked is None else asked or free_port()
+    port = remembered or HTTP_PORT if asked is None else asked or lasting_port()
     if not is_free(port):
         raise PortTakenError(
             f"Port {port} of this machine is taken by another program. Stop that one, or choose "

@@ -153,6 +153,8 @@ def test_the_doctor_reaches_every_engine(system):
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
     for name in ("database", "cache", "broker"):
         assert findings[f"{name} round trip"]["ok"], findings
+    assert findings["web API"]["ok"]
+    assert findings["site elm-street"]["ok"], findings
     assert done.returncode == 0
 
 
