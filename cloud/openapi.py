@@ -19,7 +19,7 @@ from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
 from cloud.accounts.access import Audience, public
-from cloud.kit.errors import MissingError
+from cloud.kit.errors import MissingError, UnavailableError
 from cloud.kit.problems import ACCESS_PROBLEMS, MALFORMED, problems
 from cloud.kit.settings import Settings
 
@@ -70,7 +70,8 @@ class DescribeAccess(ReceiveRoutePlugin):
 
     def _describe(self, handler: HTTPRouteHandler, *, has_path_values: bool) -> None:
         audiences = [guard for guard in handler.resolve_guards() if isinstance(guard, Audience)]
-        responses = {400: MALFORMED, 413: MALFORMED} | dict(handler.responses or {})
+        common = {400: MALFORMED, 413: MALFORMED} | problems(UnavailableError)
+        responses = common | dict(handler.responses or {})
         if has_path_values:
             responses = problems(MissingError) | responses
         if audiences and not any(audience.is_public for audience in audiences):

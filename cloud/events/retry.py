@@ -2,49 +2,12 @@
 
 from typing import Final
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from cloud.kit.outages import is_passing
 
-from cloud.kit.errors import UnavailableError
-from cloud.kit.redis import RedisError
+__all__ = ["RETRY_DELAY_S_MAX", "is_passing", "retry_delay_s"]
 
 RETRY_DELAY_S_MAX: Final = 5.0
 _FIRST_DELAY_S: Final = 0.05
-
-# Classes and codes of PostgreSQL that say "not now": connection lost, resources, shutdown, and
-# losing a race (serialisation failure, deadlock, lock not available, statement timed out).
-_PASSING_CLASSES: Final = ("08", "53")
-_PASSING_CODES: Final = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03"})
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying the same again later can succeed although nothing about the event changes.
-
-    Such a failure is retried for as long as it lasts; any other is counted and ends among the
-    dead letters.
-    """
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
-            return True
-        return _has_passing_code(getattr(error.orig, "sqlstate", None))
-    if isinstance(error, asyncpg.PostgresError):
-        return _has_passing_code(error.sqlstate)
-    return isinstance(
-        error,
-        OSError
-        | TimeoutError
-        | RedisError
-        | UnavailableError
-        | PoolTimeoutError
-        | asyncpg.InterfaceError,
-    )
-
-
-def _has_passing_code(sqlstate: str | None) -> bool:
-    return sqlstate is not None and (
-        sqlstate.startswith(_PASSING_CLASSES) or sqlstate in _PASSING_CODES
-    )
 
 
 def retry_delay_s(attempt: int, draw: float) -> float:

@@ -14,6 +14,7 @@ from litestar.types import ExceptionHandlersMap
 
 from cloud.kit.errors import AppError, ForbiddenError, UnauthenticatedError, UnavailableError
 from cloud.kit.logs import correlation_id
+from cloud.kit.outages import is_passing
 
 log = structlog.get_logger()
 
@@ -140,7 +141,13 @@ def _on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[
 
 
 def _on_any_error(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    return _internal(error)
+    return _outage(error) if is_passing(error) else _internal(error)
+
+
+def _outage(error: Exception) -> Response[Problem]:
+    """Something is away: expected now and then, so no traceback; its own alarms tell."""
+    log.warning("request_met_an_outage", error=f"{type(error).__name__}: {error}"[:500])
+    return render(make_problem(503, *_CODES[503]), {"Retry-After": "1"})
 
 
 def _internal(error: Exception) -> Response[Problem]:

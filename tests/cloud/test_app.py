@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +13,16 @@ from cloud.app import build_asgi, open_kit, running, wire_features
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
 from cloud.kit.settings import Settings, SettingsError
 from cloud.roles import parse_roles
+from tests.support.engines import migrated_template, running_postgres
+
+
+@asynccontextmanager
+async def asgi_client(kit: Kit) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the whole application of this kit."""
+    asgi: Any = build_asgi(kit, wire_features(kit))
+    transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://curb.test") as client:
+        yield client
 
 
 def test_roles_are_parsed_and_a_wrong_one_is_named():
@@ -85,16 +97,13 @@ async def test_a_process_whose_redis_is_away_says_that_it_is_not_ready(settings:
         data_dir=settings.data_dir,
         argon2_memory_kib=64,
     )
-    async with open_kit(away) as kit:
-        asgi = build_asgi(kit, wire_features(kit))
-        transport = httpx.ASGITransport(app=asgi)  # type: ignore[arg-type] # Litestar's ASGI types
-        async with httpx.AsyncClient(transport=transport, base_url="http://curb.test") as client:
-            answer = await client.get("/readyz")
-            assert answer.status_code == 503
-            assert answer.json() == {"status": "not_ready", "database": True, "redis": False}
-            body = {"email": "ada@example.org", "password": "correct horse battery"}
-            login = await client.post("/api/v1/auth/login", json=body)
-            assert (login.status_code, login.json()["code"]) == (503, "unavailable")
+    async with open_kit(away) as kit, asgi_client(kit) as client:
+        answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "not_ready", "database": True, "redis": False}
+        body = {"email": "ada@example.org", "password": "correct horse battery"}
+        login = await client.post("/api/v1/auth/login", json=body)
+        assert (login.status_code, login.json()["code"]) == (503, "unavailable")
 
 
 @pytest.mark.parametrize(
@@ -110,11 +119,26 @@ async def test_only_the_named_origins_may_call_from_a_browser(
         argon2_memory_kib=64,
         cors_origins=("https://a.org",),
     )
-    async with open_kit(open_to_a) as kit:
-        asgi = build_asgi(kit, wire_features(kit))
-        transport = httpx.ASGITransport(app=asgi)  # type: ignore[arg-type] # Litestar's ASGI types
-        async with httpx.AsyncClient(transport=transport, base_url="http://curb.test") as client:
-            asked = {"origin": origin, "access-control-request-method": "POST"}
-            answer = await client.options("/api/v1/auth/login", headers=asked)
-            allowed = answer.headers.get("access-control-allow-origin")
-            assert (allowed == origin) is is_allowed
+    async with open_kit(open_to_a) as kit, asgi_client(kit) as client:
+        asked = {"origin": origin, "access-control-request-method": "POST"}
+        answer = await client.options("/api/v1/auth/login", headers=asked)
+        allowed = answer.headers.get("access-control-allow-origin")
+        assert (allowed == origin) is is_allowed
+
+
+async def test_while_the_database_is_away_requests_are_told_to_come_back(
+    redis_url: str, tmp_path: Path
+):
+    with running_postgres() as server:
+        url = server.create_database("away", template=migrated_template(server))
+        settings = Settings(database_url=url, redis_url=redis_url, data_dir=tmp_path)
+        async with open_kit(settings) as kit, asgi_client(kit) as client:
+            body = {"refresh_token": "curbr_0123456789012345678901234567890123456789"}
+            known = await client.post("/api/v1/auth/refresh", json=body)
+            assert known.status_code == 401
+            server.stop()
+            for _ in range(3):
+                answer = await client.post("/api/v1/auth/refresh", json=body)
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+                assert answer.headers["retry-after"] == "1"
+                assert (await client.get("/readyz")).json()["database"] is False
