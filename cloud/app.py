@@ -20,6 +20,7 @@ from cloud.accounts.wire import Accounts
 from cloud.accounts.wire import wire as wire_accounts
 from cloud.audit import wire as audit
 from cloud.devices import wire as devices
+from cloud.devices.live import RoomLive, SiteRoom
 from cloud.events import wire as events
 from cloud.kit.clock import Clock, SystemClock, clock_from
 from cloud.kit.crypto import load_or_create_cipher
@@ -36,8 +37,10 @@ from cloud.ledger.wire import Ledger
 from cloud.ledger.wire import wire as wire_ledger
 from cloud.openapi import DescribeAccess, DocsController, openapi_config
 from cloud.parking import wire as parking
-from cloud.parking.live import NobodyWatches
 from cloud.parking.lots.service import LotPolicies
+from cloud.parking.rooms import LotRoom, UserRoom
+from cloud.realtime.wire import Realtime
+from cloud.realtime.wire import wire as wire_realtime
 
 log = structlog.get_logger()
 
@@ -47,14 +50,24 @@ def wire_features(kit: Kit) -> tuple[Feature, ...]:
     events_feature, stream = events.wire(kit)
     accounts = Accounts(kit)
     ledger = Ledger(kit)
-    site_devices = devices.Devices(kit, stream.outbox, policies=LotPolicies())
-    car_parks = parking.Parking(kit, devices=site_devices, ledger=ledger, notices=NobodyWatches())
+    realtime = Realtime(kit, stream)
+    site_devices = devices.Devices(
+        kit, stream.outbox, policies=LotPolicies(), live=RoomLive(realtime.hub)
+    )
+    car_parks = parking.Parking(kit, devices=site_devices, ledger=ledger, notices=realtime.notices)
+    for room in (
+        SiteRoom(site_devices),
+        LotRoom(kit.database, car_parks.occupancy),
+        UserRoom(kit.database),
+    ):
+        realtime.rooms.add(room)
     return (
         operations.wire(kit),
         events_feature,
         wire_accounts(accounts),
         audit.wire(kit),
         wire_ledger(kit, ledger),
+        wire_realtime(kit, realtime, accounts.access_tokens),
         devices.wire(site_devices),
         parking.wire(kit, car_parks, stream.bus),
     )
