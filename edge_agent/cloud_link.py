@@ -42,7 +42,7 @@ class CloudLink:
     """Speaks with the cloud (a link.Handler).
 
     workers: who takes the payloads of each `down/...` leaf, one at a time, in order.
-    make_report: gives the site's report as it is now.
+    make_report: gives the site's report as it is now; set before `send_reports` runs.
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class CloudLink:
         outbox: Outbox,
         *,
         workers: dict[str, Worker],
-        make_report: Callable[[], Awaitable[SiteReport]],
         report_every_s: float,
         ack_within_s: float = ACK_WITHIN_S,
     ) -> None:
@@ -61,7 +60,6 @@ class CloudLink:
         self._outbox = outbox
         self._workers = workers
         self._queues = {leaf: asyncio.Queue[bytes](QUEUE_MAX) for leaf in workers}
-        self._make_report = make_report
         self._report_every_s = report_every_s
         self._ack_within_s = ack_within_s
         self._up = asyncio.Event()
@@ -70,6 +68,7 @@ class CloudLink:
         self._in_flight: int | None = None
         self._waiting_since_ms: int | None = None
         self.link: Link | None = None
+        self.make_report: Callable[[], Awaitable[SiteReport]] | None = None
 
     @property
     def is_in_touch(self) -> bool:
@@ -96,7 +95,7 @@ class CloudLink:
         """The senders wait; what was on its way is sent again."""
         self._up.clear()
 
-    async def on_message(self, topic: str, payload: bytes) -> None:
+    async def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Whatever the cloud said."""
         parsed = topics.parse(topic)
         if parsed is None or parsed[:2] != ("s", self._site):
@@ -131,8 +130,9 @@ class CloudLink:
         while True:
             await self._up.wait()
             self._report_due.clear()
-            report = await self._make_report()
-            await self._publish(topics.SITE_REPORT, msgspec.json.encode(report))
+            if self.make_report is not None:
+                report = await self.make_report()
+                await self._publish(topics.SITE_REPORT, msgspec.json.encode(report))
             await asyncio.sleep(REPORT_GAP_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._report_due.wait(), self._report_every_s)

@@ -119,8 +119,8 @@ class EventIntake:
 
     def _take_old(self, gate: str, state: GateState, event: GateEvent, payload: bytes) -> None:
         key = (event.boot, event.seq)
-        is_repetition = event.boot >= state.taken[0] or state.boot >= state.taken[0]
-        if is_repetition:
+        lives_before = event.boot < state.taken[0] and 0 <= state.boot < state.taken[0]
+        if not lives_before:
             self._ack(gate, key)
             return
         # The gate itself now lives in an earlier boot: its counter was lost, and the key of a new

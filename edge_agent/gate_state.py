@@ -16,11 +16,17 @@ NO_KEY: Final[EventKey] = (-1, -1)
 
 @dataclass
 class GateState:
-    """One gate. Of its events `taken` is safe in the store, `posted` on its way there."""
+    """One gate. Of its events `taken` is safe in the store, `posted` on its way there.
+
+    heard_ms: wall time of its last word; heard_up_ms: the same by the clock that passes by itself.
+    is_silent: said to be online, yet not heard for so long that it counts as gone.
+    """
 
     is_online: bool = False
     boot: int = -1
     heard_ms: int | None = None
+    heard_up_ms: int | None = None
+    is_silent: bool = False
     report: dict[str, Any] | None = None
     taken: EventKey = NO_KEY
     posted: EventKey = NO_KEY

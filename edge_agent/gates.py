@@ -32,6 +32,9 @@ _ONLINE: Final = msgspec.json.Decoder(Online)
 _REPORT: Final = msgspec.json.Decoder(Report)
 # A change in one of these is told to the cloud at once.
 _WATCHED: Final = ("lane", "reader", "clock", "problem", "list_hash")
+SILENT_AFTER_MS: Final = 75_000
+"""Gates report every 30 s, so this one has missed two."""
+EARLY_MAX: Final = 256
 
 log = structlog.get_logger()
 
@@ -75,6 +78,7 @@ class Gates:
         self._know = know
         self._linked = linked
         self._on_change = on_change
+        self._early: dict[str, dict[str, bytes]] = {}
 
     def health(self) -> list[GateHealth]:
         """What the report says of the gates."""
@@ -95,13 +99,16 @@ class Gates:
 
     async def on_up(self) -> None:
         """Offer every gate its list again: the broker may have lost what it retained."""
+        for state in self._states.values():
+            # While the link was down, silence meant nothing.
+            state.heard_up_ms = None
         for gate in self._know().picture.lanes:
             await self.announce(gate)
 
     async def on_down(self) -> None:
         """Nothing to do: gates decide for themselves, and send their events again."""
 
-    async def on_message(self, topic: str, payload: bytes) -> None:
+    async def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Whatever a gate said."""
         parsed = topics.parse(topic)
         if parsed is None or parsed[0] != "g":
@@ -110,9 +117,9 @@ class Gates:
         know = self._know()
         lane = know.picture.lanes.get(gate)
         if lane is None:
-            self._quarantine.put(gate, REASON_FOREIGN, payload, f"{leaf} of an unknown gate.")
+            self._on_stranger(gate, leaf, payload)
             return
-        self._states[gate].heard_ms = self._clock.now_ms()
+        self._note_heard(gate, retained=retained)
         if leaf == topics.TAP:
             await self._on_tap(know, lane, payload)
         elif leaf == topics.EVENT:
@@ -125,6 +132,45 @@ class Gates:
             self._on_report(gate, payload)
         elif leaf == topics.LOG:
             log.info("gate_log", gate=gate, text=payload[:200].decode(errors="replace"))
+
+    def _on_stranger(self, gate: str, leaf: str, payload: bytes) -> None:
+        if not leaf.startswith("state/"):
+            self._quarantine.put(gate, REASON_FOREIGN, payload, f"{leaf} of an unknown gate.")
+        elif gate in self._early or len(self._early) < EARLY_MAX:
+            # Retained: of a gate that was taken away, or of one that the picture will bring.
+            self._early.setdefault(gate, {})[leaf] = payload
+
+    def _note_heard(self, gate: str, *, retained: bool) -> None:
+        state = self._states[gate]
+        if not retained:
+            state.heard_ms = self._clock.now_ms()
+        if not retained or state.heard_up_ms is None:
+            state.heard_up_ms = self._clock.up_ms()
+        if state.is_silent and not retained:
+            state.is_silent = False
+            self._set_online(gate, online=True, boot=state.boot)
+
+    def settle(self) -> None:
+        """The picture has changed: catch up on gates that spoke before it named them."""
+        for gate in self._know().picture.lanes:
+            early = self._early.pop(gate, {})
+            if topics.ONLINE in early:
+                self._on_online(gate, early[topics.ONLINE])
+            if topics.REPORT in early:
+                self._on_report(gate, early[topics.REPORT])
+            self._orders.settle_service(gate)
+
+    def look_for_silent(self) -> None:
+        """Take gates for gone that say nothing at all: a broker that died speaks no last will."""
+        up_ms = self._clock.up_ms()
+        for gate, state in self._states.items():
+            if not state.is_online:
+                continue
+            if state.heard_up_ms is None:
+                state.heard_up_ms = up_ms
+            elif up_ms - state.heard_up_ms > SILENT_AFTER_MS:
+                state.is_silent = True
+                self._set_online(gate, online=False, boot=state.boot)
 
     # --- taps -------------------------------------------------------------------------------
 
@@ -201,18 +247,22 @@ class Gates:
         if online is None:
             return
         state = self._states[gate]
-        if (online.online, online.boot) == (state.is_online, state.boot):
-            return
-        if not online.online and online.boot != state.boot and state.is_online:
-            # The last will of a link that a newer one has replaced.
-            return
-        state.is_online, state.boot = online.online, online.boot
-        kind = codes.GATE_ONLINE if online.online else codes.GATE_OFFLINE
-        log.info(kind, gate=gate, boot=online.boot)
+        is_same = (online.online, online.boot) == (state.is_online, state.boot)
+        # The last will of a link that a newer one has replaced says nothing of the newer.
+        is_outlived = not online.online and online.boot != state.boot and state.is_online
+        if not is_same and not is_outlived:
+            state.is_silent = False
+            self._set_online(gate, online=online.online, boot=online.boot)
+
+    def _set_online(self, gate: str, *, online: bool, boot: int) -> None:
+        state = self._states[gate]
+        state.is_online, state.boot = online, boot
+        kind = codes.GATE_ONLINE if online else codes.GATE_OFFLINE
+        log.info(kind, gate=gate, boot=boot, silent=state.is_silent)
         statement = presence(gate, state)
         self._store.post(lambda c: execute(c, [statement]))
-        self._outbox.report(kind, {"gate": gate, "boot": online.boot})
-        if online.online:
+        self._outbox.report(kind, {"gate": gate, "boot": boot, "silent": state.is_silent})
+        if online:
             self._orders.tell_time(gate)
         self._on_change()
 

@@ -41,8 +41,8 @@ class Handler(Protocol):
         """The subscriptions are made."""
         ...
 
-    async def on_message(self, topic: str, payload: bytes) -> None:
-        """A message came."""
+    async def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """A message came; a retained one may be of long ago."""
         ...
 
     async def on_down(self) -> None:
@@ -126,7 +126,9 @@ class Link:
             async for message in client.messages:
                 payload = message.payload
                 if isinstance(payload, bytes | bytearray):
-                    await self._handler.on_message(str(message.topic), bytes(payload))
+                    await self._handler.on_message(
+                        str(message.topic), bytes(payload), retained=message.retain
+                    )
         except asyncio.CancelledError:
             # A farewell is not a loss: the broker would not speak the last will.
             if self._options.will is not None:

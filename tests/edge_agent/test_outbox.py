@@ -139,7 +139,8 @@ class WireStub:
         return msgspec.json.encode(EventsAck(v=1, batch=batch.batch))
 
     async def _say(self, ack) -> None:
-        await self.handler.on_message(topics.site("elm-street", topics.SITE_EVENTS_ACK), ack)
+        topic = topics.site("elm-street", topics.SITE_EVENTS_ACK)
+        await self.handler.on_message(topic, ack, retained=False)
 
     async def _drop(self) -> None:
         await self.handler.on_down()
@@ -179,7 +180,6 @@ async def deliver(store, wire, burst, seqs) -> None:
         clock,
         outbox,
         workers={},
-        make_report=None,
         report_every_s=1,
         ack_within_s=0.05,
     )
