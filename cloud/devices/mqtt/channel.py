@@ -46,6 +46,10 @@ class SiteSource(Protocol):
         """The site's current picture."""
         ...
 
+    async def number_above(self, site: str, known: int) -> None:
+        """The site has the picture of this version; ours must not have a lower one."""
+        ...
+
 
 class Reports(Protocol):
     """Who writes down what sites say of themselves."""
@@ -84,6 +88,7 @@ class Channel:
         self._wake = asyncio.Event()
         self._rights_due = 0.0
         self._sent: Sent | None = None
+        self._has_unsent_version = False
         self._desired_sent: tuple[int, float] = (0, 0.0)
         self._refresh_s = REFRESH_S_DEFAULT
         self.heard_at = time.monotonic()
@@ -191,19 +196,21 @@ class Channel:
 
     async def _publish_rights(self) -> None:
         published = await self._tools.rights.publish(self.site)
-        if published is None:
-            return
-        if published.more:
+        if published is not None and published.more:
+            # What is not told of on its own needs the whole list after the last of them.
+            self._has_unsent_version = True
             self.tell(Work.RIGHTS)
-        if published.message is not None:
-            await self._send_list(published.message)
-        elif not published.more:
+        elif self._has_unsent_version or (published is not None and published.message is None):
             await self._send_full()
+            self._has_unsent_version = False
+        elif published is not None and published.message is not None:
+            await self._send_list(published.message)
 
     async def _answer_report(self, report: SiteReport) -> None:
         """Bring a site that lags to what is true."""
         version, sent_at = self._desired_sent
         if report.desired_version != version and time.monotonic() - sent_at > DESIRED_GRACE_S:
+            await self._tools.source.number_above(self.site, report.desired_version)
             self.tell(Work.DESIRED)
         head = await self._tools.rights.head(self.site)
         deltas_from = max(1, head.version - VERSIONS_KEPT + 1)
@@ -237,8 +244,7 @@ class Channel:
             await self._send_list(message)
 
     async def _send_full(self) -> None:
-        lists = await self._tools.rights.full(self.site)
-        for message in lists:
+        for message in await self._tools.rights.full(self.site):
             await self._send_list(message)
             # A list of 100,000 takes a second: a barrier must not wait for it.
             await self._send_commands()

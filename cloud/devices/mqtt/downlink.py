@@ -47,6 +47,17 @@ class RegistrySource:
         async with self._database.session() as session:
             return await self._desired.picture(session, site)
 
+    async def number_above(self, site: str, known: int) -> None:
+        """Number the site's picture above one that the site has and we do not know.
+
+        It happens when the cloud was restored from a backup that is older than the picture.
+        """
+        await self._database.pool.execute(
+            "UPDATE sites SET desired_version = $2 + 1 WHERE id = $1 AND desired_version < $2",
+            site,
+            known,
+        )
+
 
 class Downlink:
     """Owns the channels; all but `run` only set flags and return at once."""

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from protocols.rights_hash import changed_hash
 from protocols.site import Right, SiteReport
+
+T = TypeVar("T")
 
 VERSIONS_KEPT: Final = 64
 DELTA_ENTRIES_MAX: Final = 1_000
@@ -115,6 +117,6 @@ def step_for(
     return Step.FULL
 
 
-def parts_of(rights: Sequence[Right]) -> list[Sequence[Right]]:
+def parts_of(rights: Sequence[T]) -> list[Sequence[T]]:
     """A full list cut into the parts it travels in; one empty part when there are no rights."""
     return [rights[i : i + PART_ENTRIES] for i in range(0, len(rights), PART_ENTRIES)] or [[]]

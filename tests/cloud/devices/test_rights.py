@@ -105,6 +105,9 @@ class Source:
     async def picture(self, site: str) -> SiteDesired:
         return SiteDesired(site=site, version=1, issued_at_ms=0, lots=[], gates=[])
 
+    async def number_above(self, site: str, known: int) -> None:
+        """Nothing."""
+
 
 class Silent:
     """Writes no report down."""
