@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -97,6 +98,43 @@ def openapi() -> None:
     from cloud.bootstrap import openapi_document
 
     _print(asyncio.run(openapi_document(load_settings())))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", default="cloud-broker", show_default=True, help="The common name.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    required=True,
+    help="A name or address clients use; repeat it.",
+)
+@click.option(
+    "--permissions", type=click.Path(path_type=Path), help="Write a first list of clients here."
+)
+def issue_broker_cert(
+    folder: Path, name: str, hosts: tuple[str, ...], permissions: Path | None
+) -> None:
+    """Put key.pem, cert.pem and ca.pem for a broker into FOLDER; keeps those that are good.
+
+    The project's authority is made in CURB_DATA_DIR/ca if it is not there yet.
+    """
+    from cloud.devices.enrolment.broker_certificates import (
+        issue_broker_certificate,
+        issue_cloud_client,
+        write_first_permissions,
+    )
+
+    data_dir = os.environ.get("CURB_DATA_DIR")
+    if not data_dir:
+        raise SettingsError("CURB_DATA_DIR is not set (where the authority keeps its key).")
+    authority = Path(data_dir) / "ca"
+    issue_cloud_client(authority)
+    issue_broker_certificate(authority, folder, name, hosts)
+    if permissions is not None:
+        write_first_permissions(permissions)
+    _print({"folder": str(folder), "name": name, "hosts": list(hosts)})
 
 
 def _print(answer: dict[str, Any]) -> None:
