@@ -22,6 +22,9 @@ class PythonProgram(Program):
         should show.
     """
 
+    # Importing the cloud takes two seconds on an idle machine, and twenty on a crowded one.
+    ready_within_s = 90.0
+
     def __init__(
         self,
         name: str,
