@@ -56,7 +56,7 @@ class Settings:
         self.wifi_ssid = config.get("wifi_ssid", "")
         self.wifi_password = config.get("wifi_password", "")
         self.has_arm_switch = config.get("arm_switch", False)
-        self.pulse_ms = config.get("pulse_ms", 500)
+        self.pulse_ms = config.get("pulse_ms", 300)
         self.outbox_bytes = config.get("outbox_bytes", 131072)
         self.made_at_ms = config.get("made_at_ms", 0)
         self.policy = policy(config.get("policy", {}))

@@ -4,7 +4,7 @@ The event loop can stall for a TLS handshake, a flash write or a fault; a relay 
 long would keep the arm from closing. So the loop starts the pulse and the timer ends it.
 """
 
-PULSE_MS = 500
+PULSE_MS = 300
 
 
 class Relay:
@@ -21,7 +21,8 @@ class Relay:
         pin.value(0)
 
     def pulse(self):
-        """Close now and open again after the pulse; a pulse under way starts anew."""
+        """Close now and open again after the pulse; a pulse under way starts anew, with an edge."""
+        self._pin.value(0)
         self._pin.value(1)
         self._timer.init(mode=self._one_shot, period=self._pulse_ms, callback=self._end)
 
