@@ -5,9 +5,10 @@ instant, and the same seed gives the same stays and fees to the cent.
 """
 
 import asyncio
+import contextlib
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any
 import httpx
 
 from simulators.api import RefusedError
-from simulators.cards import CardBox
 from simulators.clock import SimulatedClock
 from simulators.drivers import pass_lane
 from simulators.faults import FaultRun
@@ -31,6 +31,7 @@ from simulators.world import Attempt, Card, GateWorld
 
 CLOCK_LEAD_MS = 3_600_000
 IDLE_WITHIN_MS = 30_000
+GATES_WITHIN_S = 90.0
 SETTLE_WITHIN_S = 120.0
 SETTLE_EVERY_S = 0.5
 
@@ -68,47 +69,75 @@ async def play(run: Run, say: Say) -> Report:
     say("starting the system")
     async with started_system(run.folder / "data", environment=environment) as system:
         stage = system.stage()
-        cards = await asyncio.to_thread(stage.card_box)
-        consoles = run.folder / "consoles"
-        async with running_fleet(
-            stage.setups(), consoles, pace=run.scenario.pace, environment=environment
-        ) as fleet:
-            await fleet.wait_ready()
-            await fleet.wait_listed()
-            say(f"{len(stage.gates)} gates are up")
-            draw = random.Random(run.seed)  # noqa: S311 - a repeatable run, not a secret
-            faults = FaultRun(run.scenario.faults, system, fleet, draw=draw)
-            troubles = asyncio.create_task(faults.run(), name="faults")
-            try:
-                if clock is None:
-                    rush = Rush(fleet, _all_cards(stage, cards), draw=draw, say=say)
-                    attempts = await rush.run(taps=run.scenario.traffic.taps)
-                else:
-                    day = SteppedDay(fleet, stage, cards, clock, say)
-                    attempts = await day.drive(visits)
-            finally:
-                troubles.cancel()
-                await asyncio.gather(troubles, return_exceptions=True)
-            for fault, count in sorted(faults.counts.items()):
-                say(f"{count} times: {fault}")
-            say("waiting until everything is stored")
-            await _wait_settled(system, stage)
-            facts = await _collect(system, stage, attempts, is_disturbed=bool(faults.counts))
+        async with _fleet_of(run, stage, environment) as fleet:
+            if clock is None:
+                return await _act_rush(run, system, stage, fleet, say)
+            cards = await _all_cards(stage)
+            day = SteppedDay(fleet, cards, clock, say)
+            attempts = await day.drive(visits)
+            return await _judge(run, system, stage, attempts, say, is_disturbed=False)
+
+
+async def play_rush(run: Run, system: RunningSystem, stage: Stage, say: Say) -> Report:
+    """The same for a rush on a system that runs already, with whatever gates the stage has."""
+    async with _fleet_of(run, stage, {}) as fleet:
+        return await _act_rush(run, system, stage, fleet, say)
+
+
+@contextlib.asynccontextmanager
+async def _fleet_of(run: Run, stage: Stage, environment: Mapping[str, str]) -> AsyncIterator[Fleet]:
+    async with running_fleet(
+        stage.setups(), run.folder / "consoles", pace=run.scenario.pace, environment=environment
+    ) as fleet:
+        await fleet.wait_ready(within_s=GATES_WITHIN_S)
+        await fleet.wait_listed(within_s=GATES_WITHIN_S)
+        yield fleet
+
+
+async def _act_rush(
+    run: Run, system: RunningSystem, stage: Stage, fleet: Fleet, say: Say
+) -> Report:
+    """Cars in and out under the scenario's faults, then the judgement."""
+    draw = random.Random(run.seed)  # noqa: S311 - a repeatable run, not a secret
+    faults = FaultRun(run.scenario.faults, system, fleet, draw=draw)
+    troubles = asyncio.create_task(faults.run(), name="faults")
+    try:
+        rush = Rush(fleet, await _all_cards(stage), draw=draw, say=say)
+        attempts = await rush.run(taps=run.scenario.traffic.taps)
+    finally:
+        troubles.cancel()
+        await asyncio.gather(troubles, return_exceptions=True)
+    for fault, count in sorted(faults.counts.items()):
+        say(f"{count} times: {fault}")
+    return await _judge(run, system, stage, attempts, say, is_disturbed=bool(faults.counts))
+
+
+async def _judge(
+    run: Run,
+    system: RunningSystem,
+    stage: Stage,
+    attempts: list[Attempt],
+    say: Say,
+    *,
+    is_disturbed: bool,
+) -> Report:
+    say("waiting until everything is stored")
+    await _wait_settled(system, stage)
+    facts = await _collect(system, stage, attempts, is_disturbed=is_disturbed)
     return judge(run.name, run.seed, facts)
 
 
-def _all_cards(stage: Stage, cards: CardBox) -> list[Card]:
-    return [cards.take(card.uid, card.level) for card in stage.cards]
+async def _all_cards(stage: Stage) -> list[Card]:
+    box = await asyncio.to_thread(stage.card_box)
+    return [box.take(card.uid, card.level) for card in stage.cards]
 
 
 class SteppedDay:
     """A planned day, one car at a time, each at its own simulated instant."""
 
-    def __init__(
-        self, fleet: Fleet, stage: Stage, cards: CardBox, clock: SimulatedClock, say: Say
-    ) -> None:
+    def __init__(self, fleet: Fleet, cards: list[Card], clock: SimulatedClock, say: Say) -> None:
         self._fleet = fleet
-        self._cards = _all_cards(stage, cards)
+        self._cards = cards
         self._clock = clock
         self._say = say
         self._holds: dict[int, Card] = {}
@@ -222,6 +251,7 @@ def _stay(row: dict[str, Any]) -> Stay:
         entered_at_ms=_ms(row["entry_at"]),
         left_at_ms=None if left_at is None else _ms(left_at),
         fee_cents=None if left_at is None else row["fee_cents"],
+        is_abandoned=row["state"] == "abandoned",
     )
 
 

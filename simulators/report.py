@@ -34,12 +34,16 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """One stay as the cloud priced it."""
+    """One stay as the cloud priced it.
+
+    is_abandoned: the card entered again without an exit in between that anybody saw.
+    """
 
     tag: str
     entered_at_ms: int
     left_at_ms: int | None
     fee_cents: int | None
+    is_abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def judge(scenario: str, seed: int, facts: Facts) -> Report:
     ]
     if not facts.is_disturbed:
         findings.append(_finding("every passage is recorded, and only those", _unrecorded(facts)))
+        findings.append(_finding("every car that left ends its stay", _abandoned(facts.stays)))
     return Report(scenario, seed, _figures(facts), findings, stays_hash(facts.stays))
 
 
@@ -189,8 +194,16 @@ def _inside_twice(stays: Iterable[Stay]) -> Iterable[str]:
     for tag, own in by_tag.items():
         ordered = sorted(own, key=lambda s: s.entered_at_ms)
         for earlier, later in pairwise(ordered):
+            if earlier.is_abandoned:
+                continue
             if earlier.left_at_ms is None or earlier.left_at_ms > later.entered_at_ms:
                 yield f"tag {tag}: entered at {later.entered_at_ms} while still inside"
+
+
+def _abandoned(stays: Iterable[Stay]) -> Iterable[str]:
+    return (
+        f"tag {s.tag}: the stay of {s.entered_at_ms} has no end" for s in stays if s.is_abandoned
+    )
 
 
 def _unpriced(stays: Iterable[Stay]) -> Iterable[str]:
@@ -211,6 +224,7 @@ def _figures(facts: Facts) -> dict[str, int | float | None]:
         "passed": sum(a.has_passed for a in facts.attempts),
         "events": len(facts.events),
         "stays": len(facts.stays),
+        "stays_abandoned": sum(s.is_abandoned for s in facts.stays),
         "stays_finished": sum(s.left_at_ms is not None for s in facts.stays),
         "fees_cents": sum(fees),
         "tap_to_relay_p50_ms": round(median(to_relay_ms), 1) if to_relay_ms else None,

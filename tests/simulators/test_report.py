@@ -30,6 +30,9 @@ BROKEN = {
     },
     "every passage is recorded, and only those": {"attempts": []},
     "a card is never inside twice": {"stays": [Stay("t", 0, 30, 250), Stay("t", 20, None, None)]},
+    "every car that left ends its stay": {
+        "stays": [Stay("t", 0, None, None, is_abandoned=True), Stay("t", 20, None, None)]
+    },
     "every finished stay has a fee": {"stays": [Stay("t", 0, 10, None)]},
 }
 

@@ -1,0 +1,1 @@
+"""Whole systems: real engines, real firmware, real brokers, and what goes wrong with them."""
