@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from cloud.kit.settings import Settings
 log = structlog.get_logger()
 
 GRACE_S = 5
+STUCK_CLIENT_MS = 30_000
 
 
 class Server(uvicorn.Server):
@@ -35,6 +37,7 @@ def serve(settings: Settings, roles: frozenset[ProcessRole], host: str, port: in
     port: 0 lets the system choose; the log line `serving` says which.
     """
     set_up_logs(settings)
+    _allow_many_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, roles, host, port))
 
@@ -48,6 +51,8 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
             http="httptools",
             ws="websockets-sansio",
             ws_max_size=settings.ws_message_bytes_max,
+            # One frame goes to a thousand clients: compressing it for each would cost far more.
+            ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -63,10 +68,21 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
     log.info("stopped")
 
 
+def _allow_many_connections() -> None:
+    """Many systems start a process with 1,024 open files: too few for a thousand watchers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """Bind before connecting to anything: a taken port is the likeliest fault, so said first."""
     listener = socket.create_server((host, port), backlog=2_048)
     listener.setblocking(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it. One that is closed while its client does not read would else
+        # keep its last bytes, and itself, for as long as that client likes.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_CLIENT_MS)
     return listener
 
 
