@@ -168,6 +168,7 @@ class Gate:
         )
         link.act = self.orders.act
         link.report = self.report
+        link.has_vehicle = lambda: self.lane.has_vehicle
         return link
 
     def _start(self, name, coroutine, within_ms):

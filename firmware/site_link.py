@@ -16,6 +16,7 @@ _REPORT_MS = 30000
 _REPORT_GAP_MS = 500
 _ACK_WITHIN_MS = 3000
 _LIST_RETRY_MS = 2000
+_QUIET_WITHIN_MS = 3000
 _WORK_MAX = 8
 FAULT_FOREIGN = "foreign_certificate"
 _MESSAGE_BYTES = version.GATE_MESSAGE_BYTES_MAX + 128
@@ -26,6 +27,7 @@ class SiteLink:
 
     act: called with a Command that is to be obeyed; gives its result code.
     report: a function giving the fields of `state/report`.
+    has_vehicle: a function telling whether a driver waits at the reader.
     """
 
     def __init__(self, identity, boot, open_transport, wifi, rules, rights, clock, journal, uptime_ms, random, alive):  # fmt: skip # noqa: E501
@@ -41,6 +43,7 @@ class SiteLink:
         self._random = random
         self._alive = alive
         self.act = None
+        self.has_vehicle = None
         self.report = None
         will = (self._topic(topics.ONLINE), codec.online(False, boot))
         self._mqtt = mqtt.MqttClient(
@@ -121,6 +124,7 @@ class SiteLink:
             began_ms = self._uptime_ms()
             try:
                 if await self._wifi.join(self._link_alive):
+                    await self._wait_for_quiet()
                     watching = asyncio.create_task(self._watch())
                     try:
                         await self._mqtt.run([(self._topic("down/#"), 1)], self._on_up)
@@ -133,6 +137,13 @@ class SiteLink:
                 print("link:", repr(error))  # noqa: T201 - the console is the gate's only log
             attempt = 0 if self._uptime_ms() - began_ms > 10000 else attempt + 1
             await self._pause(mqtt.retry_delay_ms(attempt, self._random()))
+
+    async def _wait_for_quiet(self):
+        """A handshake holds a board's processor for up to half a second: not before a driver."""
+        waited_ms = 0
+        while self.has_vehicle() and waited_ms < _QUIET_WITHIN_MS:
+            await asyncio.sleep_ms(100)
+            waited_ms += 100
 
     async def _pause(self, delay_ms):
         until_ms = self._uptime_ms() + delay_ms

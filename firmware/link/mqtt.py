@@ -45,6 +45,7 @@ class MqttClient:
         self._packet_id = 0
         self._sent_ms = 0
         self._heard_ms = 0
+        self._failure = None
         self.is_up = False
         self.on_message = None
         self.on_oversize = None
@@ -86,6 +87,7 @@ class MqttClient:
         """Keep-alive, and an end to a link on which nothing is heard any more."""
         self._heard_ms = self._sent_ms = began_ms = self._uptime_ms()
         keepalive_ms = self._keepalive_s * 1000
+        self._failure = OSError(errno.ECONNRESET)
         while not reader.done():
             await asyncio.sleep_ms(100)
             now_ms = self._uptime_ms()
@@ -99,17 +101,20 @@ class MqttClient:
                 self._send(packets.PINGREQ_BYTES)
                 # A ping unanswered leaves this as it is; it is not to be sent ten times a second.
                 self._sent_ms = now_ms
-        await reader
+        raise self._failure
 
     async def _read(self, topics, on_up):
+        """Read until the link fails; why it did is left in `_failure`, for `_watch` to raise."""
         try:
             await self._begin(topics)
             on_up()
             while True:
                 first, body = await self._packet()
                 self._handle(first, body)
-        except packets.PacketError as error:
-            raise OSError(errno.EINVAL) from error
+        except packets.PacketError:
+            self._failure = OSError(errno.EINVAL)
+        except (OSError, ValueError) as error:
+            self._failure = error
         finally:
             # At once, so that the next card is decided without asking in vain.
             self.is_up = False
