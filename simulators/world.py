@@ -15,6 +15,8 @@ from simulators.lane_physics import Car, Intent, Lane, Step
 from simulators.world_link import CardDump, Message
 
 TICK_MS = 10
+# How long the lane stands still for a board that has not sampled its loops; it may be dead.
+SEEN_WITHIN_S = 1.0
 
 Send = Callable[[Message], None]
 
@@ -92,6 +94,7 @@ class GateWorld:
         self._send: Send = _nobody_listens
         self._cards: dict[str, Card] = {}
         self._sensed: Message = {"arming": False, "safety": False, "arm": "down"}
+        self._unseen: dict[str, float] = {}
         self._stirred = asyncio.Event()
         self._waiters: list[_Waiter] = []
 
@@ -117,6 +120,8 @@ class GateWorld:
             self.reason = _REASON_OF.get(self.display, self.reason)
         elif "state" in message:
             self.lane_state = message["state"]
+        elif "seen" in message:
+            self._unseen.pop(message["seen"], None)
         elif "timing" in message:
             timing = message["timing"]
             self.timings_us.append(timing["relay_us"] - timing["first_answer_us"])
@@ -137,12 +142,21 @@ class GateWorld:
                 last = time.monotonic()
             self._stirred.clear()
             now = time.monotonic()
-            step = self.lane.step((now - last) * 1_000)
+            if self._is_seen(now):
+                step = self.lane.step((now - last) * 1_000)
+                self.passed += step.passed
+                self._sense(step)
+                self._look()
             last = now
-            self.passed += step.passed
-            self._sense(step)
-            self._look()
             await asyncio.sleep(TICK_MS / 1_000)
+
+    def _is_seen(self, now: float) -> bool:
+        """Whether the board knows of its loops; cars faster than life stand still until it does.
+
+        At eight times life a car is over a loop for a third of a second, and a board whose process
+        is kept waiting for a processor would miss what no real one can.
+        """
+        return all(now - told > SEEN_WITHIN_S for told in self._unseen.values())
 
     def _sense(self, step: Step) -> None:
         arm = "down" if step.arm == 0 else "up" if step.arm == 1 else "moving"
@@ -154,6 +168,8 @@ class GateWorld:
 
     def _tell_sensed(self, name: str) -> None:
         value = self._sensed[name]
+        if name != "arm":
+            self._unseen[name] = time.monotonic()
         self._send({"arm": value} if name == "arm" else {"loop": name, "on": value})
 
     def _tell_field(self) -> None:

@@ -81,7 +81,7 @@ class Pin:
         if level is None:
             if self._mode == Pin.IN:
                 # Contacts close to ground.
-                return 0 if WORLD.inputs.get(self._name) else 1
+                return 0 if WORLD.sample(self._name) else 1
             return self._level
         level = 1 if level else 0
         if level != self._level:

@@ -19,6 +19,9 @@ board -> world
                                                 brought and first answered, and when the relay
                                                 closed, all by the board's one clock
     {"state": lane state}
+    {"seen": "arming"|"safety"}                 the firmware has sampled the loop's last change for
+                                                25 ms, longer than its debouncing: the world, which
+                                                runs faster than life, waits for that
 
 A board whose world hangs up ends itself.
 """
@@ -31,6 +34,8 @@ import socket
 import sys
 import time
 
+SEEN_AFTER_MS = 25
+
 
 class World:
     """The board's end; `inputs` is what the pins sense, handlers are set by `machine`."""
@@ -39,6 +44,7 @@ class World:
         """Not connected yet; nothing on the loops, the arm down."""
         self.inputs = {"arming": False, "safety": False, "arm_up": False, "arm_down": True}
         self.has_network = True
+        self._unseen = {}  # loops whose last change is new -> ms of the first sample of it
         self.on_field = None
         self.on_fault = None
         self.listening = None
@@ -77,10 +83,22 @@ class World:
                 sys.exit(0)
             self.take(json.loads(line))
 
+    def sample(self, name):
+        """What a pin senses now."""
+        if name in self._unseen:
+            now_ms = time.ticks_ms()
+            if self._unseen[name] is None:
+                self._unseen[name] = now_ms
+            elif time.ticks_diff(now_ms, self._unseen[name]) >= SEEN_AFTER_MS:
+                del self._unseen[name]
+                self.tell({"seen": name})
+        return self.inputs.get(name)
+
     def take(self, message):
         """Let one message of the world happen."""
         if "loop" in message:
             self.inputs[message["loop"]] = message["on"]
+            self._unseen[message["loop"]] = None
         elif "arm" in message:
             self.inputs["arm_up"] = message["arm"] == "up"
             self.inputs["arm_down"] = message["arm"] == "down"
