@@ -4,6 +4,7 @@ Events of one device come in its order, those of different devices in any; nothi
 more than that.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +25,7 @@ from cloud.parking.stays.service import StayService
 from protocols.portable import codes
 
 GROUP: Final = "parking"
+PLACES_FRESH_S: Final = 30.0
 
 _PASSAGES: Final = frozenset({codes.PASSAGE, codes.TAILGATED})
 _LANE_NEWS: Final = frozenset(
@@ -39,6 +41,33 @@ _LANE_NEWS: Final = frozenset(
 HEARD_KINDS: Final = _PASSAGES | _LANE_NEWS | {codes.ACCESS}
 
 
+class Places:
+    """Where gates stand, as the registry said lately; one for the process.
+
+    The registry gives a gate its lane once and for all, so a little staleness is harmless.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._known: dict[str, tuple[float, Where]] = {}
+
+    async def find(self, gate: str, gates: GateService) -> Where | None:
+        """The gate's place; None for a device that is no gate, such as an agent."""
+        asked_s, where = self._known.get(gate, (0.0, None))
+        if where is not None and self._seconds() - asked_s < PLACES_FRESH_S:
+            return where
+        try:
+            found = await gates.get(gate)
+        except GateMissingError:
+            return None
+        lane = found.lane
+        where = Where(
+            site=found.site, lot=lane.lot, lane=lane.id, direction=CODE_OF[lane.direction]
+        )
+        self._known[gate] = (self._seconds(), where)
+        return where
+
+
 class GateEvents:
     """What gates did, within one session."""
 
@@ -46,12 +75,14 @@ class GateEvents:
         self,
         session: AsyncSession,
         *,
+        places: Places,
         gates: GateService,
         access: AccessService,
         stays: StayService,
         notices: live.Live,
     ) -> None:
         self._session = session
+        self._places = places
         self._gates = gates
         self._access = access
         self._stays = stays
@@ -64,7 +95,7 @@ class GateEvents:
         gate = event.device
         if event.kind in (codes.GATE_ONLINE, codes.GATE_OFFLINE):
             gate = read(event, GateFacts).gate or event.device
-        where = await self._where(gate)
+        where = await self._places.find(gate, self._gates)
         if where is None:
             return
         if event.kind == codes.ACCESS:
@@ -75,15 +106,6 @@ class GateEvents:
             await self._stays.passed(event, where)
         else:
             self._tell(event, gate, where)
-
-    async def _where(self, gate: str) -> Where | None:
-        """The gate's place; None for a device that is no gate, such as an agent."""
-        try:
-            found = await self._gates.get(gate)
-        except GateMissingError:
-            return None
-        lane = found.lane
-        return Where(site=found.site, lot=lane.lot, lane=lane.id, direction=CODE_OF[lane.direction])
 
     def _tell(self, event: StoredEvent, gate: str, where: Where) -> None:
         notice = live.LaneNotice(

@@ -63,6 +63,7 @@ class Parking:
         self._devices = devices
         self._ledger = ledger
         self._notices = notices
+        self._places = consumer.Places()
 
     def lots(self, session: AsyncSession) -> LotService:
         """Lots, within this session."""
@@ -220,6 +221,7 @@ class Parking:
         """What gates did, within this session."""
         return consumer.GateEvents(
             session,
+            places=self._places,
             gates=self._devices.gates(session),
             access=self.access(session),
             stays=self.stays(session),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlmodel import col
 
 from cloud.accounts.user import User
@@ -50,19 +50,21 @@ class OccupancyService:
         self._clock = clock
         self._acts = acts
         self._notices = notices
+        # Rows that are locked until the session ends: nobody else can have changed them.
+        self._held: dict[str, OccupancyRow] = {}
 
     async def lock(self, lot: str) -> None:
         """Wait for every other transaction that handles passages of this lot."""
         await self._locked(lot)
 
     async def count(self, lot: str, direction: int) -> None:
-        """One car went in or out."""
-        column = "entries" if direction == codes.ENTRY else "exits"
-        await self._session.execute(
-            update(OccupancyRow)
-            .where(col(OccupancyRow.lot) == lot)
-            .values({column: getattr(OccupancyRow, column) + 1, "changed_at": self._clock.now()})
-        )
+        """One car went in or out; stored with the next `review`."""
+        row = await self._locked(lot)
+        if direction == codes.ENTRY:
+            row.entries += 1
+        else:
+            row.exits += 1
+        row.changed_at = self._clock.now()
 
     async def read(self, lot: str) -> LotOccupancy:
         """How full the lot is.
@@ -117,10 +119,13 @@ class OccupancyService:
         return list((await self._session.execute(query, {"now": now})).scalars())
 
     async def _locked(self, lot: str) -> OccupancyRow:
+        if (held := self._held.get(lot)) is not None:
+            return held
         query = select(OccupancyRow).where(col(OccupancyRow.lot) == lot).with_for_update()
         row = await self._session.scalar(query.execution_options(populate_existing=True))
         if row is None:
             raise LotMissingError(f"There is no lot {lot}.")
+        self._held[lot] = row
         return row
 
     async def _read(self, lot: str, row: OccupancyRow) -> LotOccupancy:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -89,13 +89,12 @@ class Exceptions:
             )
         )
 
-    async def withdraw(self, kind: ExceptionKind, subject: UUID) -> None:
-        """What was heard since explains it; nothing happens if it is not on the list."""
+    async def withdraw(self, *explained: tuple[ExceptionKind, UUID]) -> None:
+        """What was heard since explains these; nothing happens if they are not on the list."""
         await self._session.execute(
             update(ExceptionRow)
             .where(
-                col(ExceptionRow.kind) == kind,
-                col(ExceptionRow.subject) == subject,
+                tuple_(col(ExceptionRow.kind), col(ExceptionRow.subject)).in_(explained),
                 col(ExceptionRow.state) == ExceptionState.OPEN,
             )
             .values(state=ExceptionState.WITHDRAWN)

@@ -52,6 +52,13 @@ OPERATOR: Final = "operator"
 _NAMESPACE: Final = UUID("53c5a1de-5f0a-5f66-93f4-2b0f7a3b9a10")
 
 
+_STAY_KINDS: Final = (
+    ExceptionKind.ENTRY_WITHOUT_EXIT,
+    ExceptionKind.NOT_PRICED,
+    ExceptionKind.STAY_OWES,
+)
+
+
 class StayService:
     """Stays, within one session."""
 
@@ -132,7 +139,7 @@ class StayService:
             return
         row.access_id, row.tag_key = access.id, access.tag_key
         await self._session.flush()
-        await self._exceptions.withdraw(ExceptionKind.PASSAGE_WITHOUT_CARD, row.id)
+        await self._exceptions.withdraw((ExceptionKind.PASSAGE_WITHOUT_CARD, row.id))
         await self._mend(row)
         await self._occupancy.review(row.lot)
 
@@ -270,6 +277,7 @@ class StayService:
 
     async def _store(self, stay: rules.Stay, near: dict[UUID, PassageRow]) -> None:
         row = await self._session.get(StayRow, stay.entry.id)
+        is_new = row is None
         if row is None:
             row = await self._opened(near[stay.entry.id])
         leaving = None if stay.exit is None else near[stay.exit.id]
@@ -279,12 +287,17 @@ class StayService:
         row.exit_lane = leaving.lane if leaving else None
         row.exit_reason = await self._exit_reason(leaving)
         await self._session.flush()
-        await self._tell_oddities(row, leaving)
+        oddities: list[Oddity] = []
+        if row.state == StayState.ABANDONED:
+            detail = f"The card entered again; no exit was seen since {row.entry_at:%F %T} UTC."
+            oddities.append(_stay_oddity(ExceptionKind.ENTRY_WITHOUT_EXIT, row, detail))
         if row.booking_id is not None:
             await self._bookings.entered(row.booking_id)
             if row.state == StayState.CLOSED:
                 await self._bookings.left(row.booking_id)
-        await self._settle(row)
+        await self._settle(row, oddities)
+        if oddities or row.exit_id is not None or not is_new:
+            await self._tell_oddities(row, oddities)
         self._tell(row)
 
     async def _opened(self, entry: PassageRow) -> StayRow:
@@ -315,19 +328,23 @@ class StayService:
         access = await self._access.get(leaving.access_id)
         return access.reason if access else None
 
-    async def _tell_oddities(self, row: StayRow, leaving: PassageRow | None) -> None:
-        if leaving is not None:
-            await self._exceptions.withdraw(ExceptionKind.EXIT_WITHOUT_ENTRY, leaving.id)
-        if row.state == StayState.ABANDONED:
-            detail = f"The card entered again; no exit was seen since {row.entry_at:%F %T} UTC."
-            oddity = _stay_oddity(ExceptionKind.ENTRY_WITHOUT_EXIT, row, detail)
+    async def _tell_oddities(self, row: StayRow, oddities: list[Oddity]) -> None:
+        """Report what is odd about a stay now, and withdraw what no longer is."""
+        found = {oddity.kind for oddity in oddities}
+        for oddity in oddities:
             await self._exceptions.report(oddity)
-        else:
-            await self._exceptions.withdraw(ExceptionKind.ENTRY_WITHOUT_EXIT, row.id)
+        explained = [(kind, row.id) for kind in _STAY_KINDS if kind not in found]
+        if row.exit_id is not None:
+            explained.append((ExceptionKind.EXIT_WITHOUT_ENTRY, row.exit_id))
+        await self._exceptions.withdraw(*explained)
 
-    async def _settle(self, row: StayRow) -> None:
-        """Bring what was paid in line with what the stay costs."""
-        final = await self._final(row)
+    async def _settle(self, row: StayRow, oddities: list[Oddity]) -> None:
+        """Bring what was paid in line with what the stay costs; adds what is odd about that."""
+        try:
+            final = await self._final(row)
+        except NoTariffError as error:
+            oddities.append(_stay_oddity(ExceptionKind.NOT_PRICED, row, error.message))
+            final = _nothing(row)
         row.tariff_id, row.lines = final.tariff_id, stored_lines(final.price.lines)
         row.fee_cents, row.prepaid_cents = final.price.total_cents, final.prepaid_cents
         due = row.fee_cents - row.prepaid_cents - row.paid_cents - row.owed_cents
@@ -338,22 +355,10 @@ class StayService:
         await self._session.flush()
         if row.owed_cents:
             detail = f"{row.owed_cents} cents of {row.currency} of this stay are not paid."
-            await self._exceptions.report(_stay_oddity(ExceptionKind.STAY_OWES, row, detail))
-        else:
-            await self._exceptions.withdraw(ExceptionKind.STAY_OWES, row.id)
+            oddities.append(_stay_oddity(ExceptionKind.STAY_OWES, row, detail))
 
     async def _final(self, row: StayRow) -> FinalPrice:
-        nothing = FinalPrice(None, Price(row.currency, ()), 0)
-        if row.state != StayState.CLOSED:
-            return nothing
-        try:
-            final = await self._pricing.final(row)
-        except NoTariffError as error:
-            oddity = _stay_oddity(ExceptionKind.NOT_PRICED, row, error.message)
-            await self._exceptions.report(oddity)
-            return nothing
-        await self._exceptions.withdraw(ExceptionKind.NOT_PRICED, row.id)
-        return final
+        return await self._pricing.final(row) if row.state == StayState.CLOSED else _nothing(row)
 
     async def _charge(self, row: StayRow, cents: int) -> None:
         row.settlements += 1
@@ -402,6 +407,10 @@ def to_stay(row: StayRow) -> Stay:
         exclude={"site", "tag_id", "exit_id", "tariff_id", "settlements", "lines"}
     )
     return Stay(**fields, lines=lines_from(row.lines))
+
+
+def _nothing(row: StayRow) -> FinalPrice:
+    return FinalPrice(None, Price(row.currency, ()), 0)
 
 
 def _passage(row: PassageRow) -> rules.Passage:
