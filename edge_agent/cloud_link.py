@@ -15,6 +15,7 @@ import structlog
 from edge_agent.clock import TrustedClock
 from edge_agent.link import Link
 from edge_agent.outbox import Batch, Outbox
+from edge_agent.store import StoreError
 from protocols.portable import topics, version
 from protocols.site import EventsAck, SiteOnline, SiteReport
 
@@ -25,6 +26,7 @@ SILENT_AFTER_MS: Final = 10_000
 """A cloud that leaves a batch unanswered for so long is not in touch, whatever its broker says."""
 QUEUE_MAX: Final = 256
 REPORT_GAP_S: Final = 0.2
+DISK_PAUSE_S: Final = 1.0
 
 _ACK: Final = msgspec.json.Decoder(EventsAck)
 
@@ -119,23 +121,36 @@ class CloudLink:
         """Bring events to the cloud, until cancelled."""
         while True:
             await self._up.wait()
-            batch = await self._outbox.next_batch()
-            if batch is None:
-                await self._outbox.filled.wait()
-                continue
-            await self._deliver(batch)
+            try:
+                batch = await self._outbox.next_batch()
+                if batch is None:
+                    await self._outbox.filled.wait()
+                    continue
+                await self._deliver(batch)
+            except StoreError as error:
+                # Sent again it does no harm; the lanes go on meanwhile.
+                log.warning("outbox_not_usable", why=str(error))
+                await asyncio.sleep(DISK_PAUSE_S)
 
     async def send_reports(self) -> None:
         """Report now and then, and soon after every change that matters, until cancelled."""
         while True:
             await self._up.wait()
             self._report_due.clear()
-            if self.make_report is not None:
-                report = await self.make_report()
-                await self._publish(topics.SITE_REPORT, msgspec.json.encode(report))
+            await self._send_report()
             await asyncio.sleep(REPORT_GAP_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._report_due.wait(), self._report_every_s)
+
+    async def _send_report(self) -> None:
+        if self.make_report is None:
+            return
+        try:
+            report = await self.make_report()
+        except StoreError as error:
+            log.warning("report_not_made", why=str(error))
+            return
+        await self._publish(topics.SITE_REPORT, msgspec.json.encode(report))
 
     # --- events -----------------------------------------------------------------------------
 

@@ -15,14 +15,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
+import structlog
+
 from edge_agent.access import Lane
 from edge_agent.clock import TrustedClock
 from edge_agent.issuer import Issuer
 from edge_agent.picture import Picture
 from edge_agent.rights import ListState
-from edge_agent.store import Store
+from edge_agent.store import Store, StoreError
 from protocols.gate import LIST_PART_HEADER, Desired
 from protocols.portable import access, codes, packed_list, version
+
+log = structlog.get_logger()
 
 Row: TypeAlias = tuple[str, int, int, int]
 
@@ -130,8 +134,12 @@ class GateLists:
         while True:
             began = loop.time()
             picture, state = situation()
-            for gate in await self._renew(picture, state):
-                await publish(gate)
+            try:
+                for gate in await self._renew(picture, state):
+                    await publish(gate)
+            except (StoreError, sqlite3.Error) as error:
+                # Gates keep the list they have; the next round tries again.
+                log.warning("gate_lists_not_made", why=str(error))
             # A large site must not spend its days making lists.
             await asyncio.sleep(max(self._gather_s, 10 * (loop.time() - began)))
             with suppress(TimeoutError):

@@ -170,7 +170,8 @@ def _commit(connection: sqlite3.Connection, works: list[Work[Any]]) -> list[Any]
 
 
 def _transact(connection: sqlite3.Connection, works: list[Work[Any]]) -> list[Any]:
-    connection.execute("BEGIN IMMEDIATE")
+    # Deferred: what only reads works on a disk that takes nothing. There is no second writer.
+    connection.execute("BEGIN")
     try:
         results = [work(connection) for work in works]
         connection.execute("COMMIT")

@@ -196,3 +196,26 @@ async def deliver(store, wire, burst, seqs) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await sending
     await asyncio.gather(*wire.tasks)
+
+
+async def test_a_disk_that_refuses_does_not_end_the_sender(store, clock):
+    outbox = Outbox(store, clock, device=DEVICE)
+    await put(store, outbox, an_event("elm-in-1", 1))
+    wire = WireStub([])
+    link = CloudLink("elm-street", clock, outbox, workers={}, report_every_s=1)
+    link.link, wire.handler = wire, link
+    await store.run(lambda c: c.execute("PRAGMA query_only = ON").fetchone())
+    await link.on_up()
+    sending = asyncio.create_task(link.send_events())
+    # The cloud has it, but the agent cannot forget it: it stays and is sent again.
+    while not wire.stored:  # noqa: ASYNC110 - the stub is not worth an event
+        await asyncio.sleep(0.001)
+    assert (outbox.depth, sending.done()) == (1, False)
+    await store.run(lambda c: c.execute("PRAGMA query_only = OFF").fetchone())
+    async with asyncio.timeout(10):
+        while outbox.depth:  # noqa: ASYNC110 - the outbox tells of what comes, not of what goes
+            await asyncio.sleep(0.001)
+    assert wire.stored == [("elm-in-1", 1, 1)]
+    sending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sending
