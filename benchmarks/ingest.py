@@ -75,11 +75,14 @@ async def _enrol(engines: Engines) -> list[tuple[SiteIdentity, LinkSettings]]:
                 key = new_private_key_pem()
                 request = csr_pem(load_private_key(key), site)
                 identity = await devices.enrolment(session).enrol_site(kit.ids.new(), site, request)
-                enrolled.append((identity, _files(settings.data_dir / "agents", identity, key)))
+                enrolled.append(
+                    (identity, agent_files(settings.data_dir / "agents", identity, key))
+                )
     return enrolled
 
 
-def _files(folder: Path, identity: SiteIdentity, key: bytes) -> LinkSettings:
+def agent_files(folder: Path, identity: SiteIdentity, key: bytes) -> LinkSettings:
+    """An agent's key and certificate, in files as TLS wants them."""
     folder.mkdir(exist_ok=True)
     files = LinkSettings(
         f"mqtts://{identity.broker_host}:{identity.broker_port}",
@@ -114,7 +117,7 @@ async def _send(
 async def _wait_permitted(engines: Engines) -> None:
     """Until the cloud has written the broker's list of clients and the broker has read it."""
     async with asyncio.timeout(30):
-        while "Reloaded server configuration" not in engines.broker.log_since_start():  # noqa: ASYNC110
+        while "Reloaded server configuration" not in engines.broker.log_since_start():
             await asyncio.sleep(0.05)
 
 

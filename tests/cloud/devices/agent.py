@@ -14,7 +14,7 @@ from cloud.devices.enrolment.ca import csr_pem, load_private_key, new_private_ke
 from protocols import sealed
 from protocols.enrolment import SiteIdentity, site_common_name
 from protocols.portable import codes, macs, topics
-from protocols.rights_hash import EMPTY, rights_hash
+from protocols.rights_hash import EMPTY, changed_hash, rights_hash
 from protocols.site import (
     CommandBody,
     EventsAck,
@@ -49,12 +49,17 @@ class AgentModel:
                 return False
             self.problem = "not_next"
             return True
-        rights = dict(self.rights)
+        touched = {*message.removed, *(right.id for right in message.entries)}
+        before = [self.rights[id_] for id_ in touched if id_ in self.rights]
+        found = changed_hash(self.hash, added=message.entries, removed=before)
+        if found != message.hash:
+            self.problem = "wrong_hash"
+            return True
         for id_ in message.removed:
-            rights.pop(id_, None)
-        for right in message.entries:
-            rights[right.id] = right
-        return self._apply(message, rights)
+            self.rights.pop(id_, None)
+        self.rights |= {right.id: right for right in message.entries}
+        self._applied(message)
+        return True
 
     def _take_part(self, message: RightsList) -> bool:
         if any(part.version != message.version for part in self._parts.values()):
@@ -72,9 +77,12 @@ class AgentModel:
         if found != message.hash:
             self.problem = "wrong_hash"
             return True
-        self.rights, self.version, self.hash = rights, message.version, found
-        self.problem = None
+        self.rights = rights
+        self._applied(message)
         return True
+
+    def _applied(self, message: RightsList) -> None:
+        self.version, self.hash, self.problem = message.version, message.hash, None
 
     def report(self, **changes: Any) -> SiteReport:
         """How it stands."""
