@@ -4,9 +4,12 @@ On a terminal a progress bar; elsewhere a line a step. Nothing here starts a thr
 forked while it is on the screen.
 """
 
+import contextlib
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -24,11 +27,33 @@ class LogIn:
     password: str
 
 
+class _Listener:
+    """Standard output whose reader may leave: what nobody hears is no reason to stop working.
+
+    Children still have to be stopped in order after a terminal was closed.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a stream has
+        return getattr(self._stream, name)
+
+
 class Screen:
     """One start of the system, told to the person at the terminal."""
 
     def __init__(self, steps: int) -> None:
-        self.console = Console(highlight=False)
+        self.console = Console(file=cast(TextIO, _Listener(sys.stdout)), highlight=False)
         self._started_s = time.monotonic()
         self._drawn_s = 0.0
         self._step_s = 0.0

@@ -1,12 +1,14 @@
 """`curb up` as a person meets it: real programs, Ctrl-C, a second start, a killed child."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -218,6 +220,29 @@ def test_ctrl_c_leaves_no_process_and_a_second_up_keeps_the_data(system):
         entry = first_admission(after)
     assert entry["gate"].startswith("elm-in-")
     assert entry["reason"] == "walk_up"
+
+
+def test_a_closed_terminal_stops_everything():
+    with scratch_folder() as made:
+        reader, writer = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "launcher", "up", "--data", str(made / "data"), "--port", "0"],
+            stdin=writer,
+            stdout=writer,
+            stderr=writer,
+            env=environment() | {"TERM": "xterm"},
+            # The session's leader, so that closing its terminal sends SIGHUP as for a person.
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(writer)
+        shown = b""
+        while b"PostgreSQL ready" not in shown:
+            shown += os.read(reader, 4096)
+        family = psutil.Process(process.pid).children(recursive=True)
+        os.close(reader)
+        assert process.wait(PATIENCE_S) == ExitCode.INTERRUPTED
+        assert [child for child in family if child.is_running()] == []
 
 
 def test_a_stop_while_it_still_starts_leaves_no_process(tmp_path):
