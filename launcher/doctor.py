@@ -67,7 +67,7 @@ def examine(data: Path | None, port: int | None) -> list[Finding]:
     if is_running:
         findings += _round_trips(given_settings(folder), folder)
     else:
-        findings += [_http_port(folder, port), *_trial()]
+        findings += [_http_port(folder, port), *_broker_ports(folder), *_trial()]
     return findings
 
 
@@ -163,6 +163,15 @@ def _http_port(folder: DataFolder, asked: int | None) -> Finding:
         return Finding("port", is_ok=True, says=f"{port} is free.")
     fix = "Stop the program that has it, or choose another: curb up --port 8001"
     return Finding("port", is_ok=False, says=f"{port} is taken.", fix=fix)
+
+
+def _broker_ports(folder: DataFolder) -> Iterator[Finding]:
+    """Those that devices know, and that therefore cannot simply be others."""
+    for name in ("cloud-broker", "site-broker"):
+        port = folder.remembered_port(name)
+        if port is not None and not is_free(port):
+            fix = "Stop the program that has it: sudo ss -ltnp"
+            yield Finding(f"port of {name}", is_ok=False, says=f"{port} is taken.", fix=fix)
 
 
 def _trial() -> Iterator[Finding]:

@@ -31,6 +31,9 @@ def given_settings(folder: DataFolder, environ: Mapping[str, str] = os.environ) 
     if not is_given("CURB_MQTT_URL", environ):
         made["CURB_MQTT_PERMISSIONS_FILE"] = str(folder / "broker" / "permissions.conf")
         made["CURB_MQTT_PID_FILE"] = str(folder / "broker" / "broker.pid")
+    if not is_given("CURB_DATABASE_URL", environ):
+        # A database of our own is a demonstration; whoever brings theirs may mean real money.
+        made["CURB_DEMO_PAYMENTS"] = "on"
     return {name: value for name, value in made.items() if not is_given(name, environ)}
 
 
