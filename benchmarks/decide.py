@@ -2,7 +2,9 @@
 
 `decisions_per_s` is the decision alone, over a mix of taps (booked, unknown, of another lot, too
 early, expired, blocked, at entries and exits); `answers_per_s` adds what a tap costs around it:
-decoding the message, the tag key, sealing the answer.
+decoding the message, the tag key, sealing the answer. Both count the processor time of this thread,
+which is what one core to itself would take; `wall_decisions_per_s` is what this machine gave just
+now, beside whatever else it does.
 """
 
 import gc
@@ -10,6 +12,7 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +43,12 @@ def run() -> dict[str, float]:
     gc.collect()
     rights_mb = _resident_mb() - before_mb
     taps = _taps(draw)
-    best = max(_decisions_per_s(index, taps) for _ in range(ROUNDS))
+    best = max(_decisions_per_s(index, taps, time.thread_time) for _ in range(ROUNDS))
+    wall = max(_decisions_per_s(index, taps, time.perf_counter) for _ in range(ROUNDS))
     answers = max(_answers_per_s(index, taps) for _ in range(ROUNDS))
     return {
         "decisions_per_s": round(best),
+        "wall_decisions_per_s": round(wall),
         "answers_per_s": round(answers),
         "rights": RIGHTS,
         "rights_mb": round(rights_mb, 1),
@@ -94,9 +99,11 @@ def _taps(draw: random.Random) -> list[tuple[Tap, bytes, Lane]]:
     return taps
 
 
-def _decisions_per_s(index: RightsIndex, taps: list[tuple[Tap, bytes, Lane]]) -> float:
+def _decisions_per_s(
+    index: RightsIndex, taps: list[tuple[Tap, bytes, Lane]], clock: Callable[[], float]
+) -> float:
     book, state = Book(), _state()
-    began = time.perf_counter()
+    began = clock()
     for tap, tag, lane in taps:
         decide_tap(
             lane,
@@ -108,7 +115,7 @@ def _decisions_per_s(index: RightsIndex, taps: list[tuple[Tap, bytes, Lane]]) ->
             now_ms=_NOW_S * 1000,
             linked=True,
         )
-    return len(taps) / (time.perf_counter() - began)
+    return len(taps) / (clock() - began)
 
 
 def _answers_per_s(index: RightsIndex, taps: list[tuple[Tap, bytes, Lane]]) -> float:
@@ -118,7 +125,7 @@ def _answers_per_s(index: RightsIndex, taps: list[tuple[Tap, bytes, Lane]]) -> f
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "bench.sqlite3")
         issuer = Issuer(store, TrustedClock(SystemClock()), bytes(32))
-        began = time.perf_counter()
+        began = time.thread_time()
         for payload, lane in some:
             tap = decoder.decode(payload)
             tag = macs.tag_key(bytes.fromhex(tap.uid))
@@ -142,7 +149,7 @@ def _answers_per_s(index: RightsIndex, taps: list[tuple[Tap, bytes, Lane]]) -> f
                 now_ms=_NOW_S * 1000,
             )
             issuer.answer(lane.gate, args)
-        took_s = time.perf_counter() - began
+        took_s = time.thread_time() - began
         store.close()
     return len(some) / took_s
 

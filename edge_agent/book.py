@@ -7,8 +7,7 @@ the event that caused it. Set again from the same event it stays the same.
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 Statement: TypeAlias = tuple[str, Sequence[object]]
 
@@ -18,8 +17,7 @@ TAPS_KEPT: Final = 64
 """Taps remembered of each gate: their passages come within a minute, a few cars later at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardSeen:
+class CardSeen(NamedTuple):
     """A Level 1 card at a reader: its counter then, and which tap it was."""
 
     counter: int
