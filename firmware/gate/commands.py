@@ -67,13 +67,14 @@ class CommandRules:
         envelope = _object(payload)
         if envelope is None:
             return codes.REFUSED_MALFORMED, None
-        if envelope.get("v") != version.VERSION:
-            return codes.REFUSED_VERSION, None
+        number = envelope.get("v")
         text = envelope.get("body")
         mac = envelope.get("mac")
-        if not isinstance(text, str):
+        if not isinstance(number, int) or not isinstance(text, str) or not isinstance(mac, str):
             return codes.REFUSED_MALFORMED, None
-        if not isinstance(mac, str) or not macs.is_sealed(self._key, macs.COMMAND, text, mac):
+        if number != version.VERSION:
+            return codes.REFUSED_VERSION, None
+        if not macs.is_sealed(self._key, macs.COMMAND, text, mac):
             return codes.REFUSED_MAC, None
         body = _object(text)
         if body is None:

@@ -213,7 +213,7 @@ async def test_a_remote_open_opens_once_and_nothing_forged_moves_the_relay(site)
             seal(b"x" * 32, macs.COMMAND, agent.body(GATE, codes.OP_OPEN, {})),
             codes.REFUSED_MAC,
         ),
-        (msgspec.json.encode(agent.body(GATE, codes.OP_OPEN, {})), codes.REFUSED_VERSION),
+        (msgspec.json.encode(agent.body(GATE, codes.OP_OPEN, {})), codes.REFUSED_MALFORMED),
         (
             seal(key, macs.COMMAND, agent.body(GATE, codes.OP_OPEN, {}, counter=5)),
             codes.REFUSED_REPLAY,
