@@ -201,6 +201,7 @@ class Fleet:
         finally:
             ended.cancel()
             powered.is_ready.clear()
+            powered.world.board_went()
 
     async def _start(self, powered: _Powered) -> asyncio.subprocess.Process:
         powered.switched_on += 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from simulators.api import RefusedError
 from simulators.clock import SimulatedClock
@@ -31,6 +32,8 @@ from simulators.world import Attempt, Card, GateWorld
 
 CLOCK_LEAD_MS = 3_600_000
 IDLE_WITHIN_MS = 30_000
+# What a kept run was judged by, for whoever asks why.
+FACTS_FILE = "facts.json"
 GATES_WITHIN_S = 90.0
 SETTLE_WITHIN_S = 120.0
 SETTLE_EVERY_S = 0.5
@@ -124,6 +127,7 @@ async def _judge(
     say("waiting until everything is stored")
     await _wait_settled(system, stage)
     facts = await _collect(system, stage, attempts, is_disturbed=is_disturbed)
+    (run.folder / FACTS_FILE).write_bytes(msgspec.json.encode(facts))
     return judge(run.name, run.seed, facts)
 
 

@@ -15,8 +15,8 @@ from simulators.lane_physics import Car, Intent, Lane, Step
 from simulators.world_link import CardDump, Message
 
 TICK_MS = 10
-# How long the lane stands still for a board that has not sampled its loops; it may be dead.
-SEEN_WITHIN_S = 1.0
+# How long the lane stands still for a board that runs and has not sampled its loops.
+SEEN_WITHIN_S = 10.0
 
 Send = Callable[[Message], None]
 
@@ -107,6 +107,11 @@ class GateWorld:
             self._tell_sensed(name)
         self._tell_field()
 
+    def board_went(self) -> None:
+        """The board lost its power: nobody is waited for."""
+        self._send = _nobody_listens
+        self._unseen = {}
+
     def hear(self, message: Message) -> None:
         """Take one message from the board in; unknown ones are for later boards."""
         if message.get("pin") == "relay" and message["on"]:
@@ -168,7 +173,7 @@ class GateWorld:
 
     def _tell_sensed(self, name: str) -> None:
         value = self._sensed[name]
-        if name != "arm":
+        if name != "arm" and self._send is not _nobody_listens:
             self._unseen[name] = time.monotonic()
         self._send({"arm": value} if name == "arm" else {"loop": name, "on": value})
 
