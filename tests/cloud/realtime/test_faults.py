@@ -28,6 +28,7 @@ class Watcher:
     def __init__(self, ports: list[int], draw: random.Random) -> None:
         self.ports = ports
         self.draw = draw
+        self.token = token_of(ADA)
         self.follower = wire.RoomFollower("lot:elm")
         self.known: set[int] = set()
         self.numbers_since_snapshot: list[int] = []
@@ -43,7 +44,7 @@ class Watcher:
     async def _watch(self, port: int) -> None:
         url = f"ws://127.0.0.1:{port}/ws"
         async with connect(url, compression=None, open_timeout=2, proxy=None) as self.socket:
-            await self.socket.send(wire.encode(wire.Authenticate(token_of(ADA))).decode())
+            await self.socket.send(wire.encode(wire.Authenticate(self.token)).decode())
             await self.socket.send(wire.encode(self.follower.subscribe()).decode())
             async for frame in self.socket:
                 self._take(wire.decode_from_server(frame))
