@@ -20,7 +20,8 @@ from cloud.kit.clock import to_ms
 from cloud.kit.database import AsyncSession, Database
 from cloud.parking import live
 from cloud.parking.access.service import AccessService
-from cloud.parking.gate_events import GateFacts, Where, happened_at, read
+from cloud.parking.gate_events import CopyFacts, GateFacts, Where, event_id, happened_at, read
+from cloud.parking.stays.exceptions import ExceptionKind, Exceptions, Oddity
 from cloud.parking.stays.service import StayService
 from protocols.portable import codes
 
@@ -38,7 +39,8 @@ _LANE_NEWS: Final = frozenset(
         codes.GATE_OFFLINE,
     }
 )
-HEARD_KINDS: Final = _PASSAGES | _LANE_NEWS | {codes.ACCESS}
+_OF_AGENTS: Final = frozenset({codes.GATE_ONLINE, codes.GATE_OFFLINE, codes.COPIED_CARD})
+HEARD_KINDS: Final = _PASSAGES | _LANE_NEWS | {codes.ACCESS, codes.COPIED_CARD}
 
 
 class Places:
@@ -79,6 +81,7 @@ class GateEvents:
         gates: GateService,
         access: AccessService,
         stays: StayService,
+        exceptions: Exceptions,
         notices: live.Live,
     ) -> None:
         self._session = session
@@ -86,15 +89,17 @@ class GateEvents:
         self._gates = gates
         self._access = access
         self._stays = stays
+        self._exceptions = exceptions
         self._notices = notices
 
     async def take(self, event: StoredEvent) -> None:
         """Handle one event; one of a kind that does not concern parking changes nothing."""
         if event.kind not in HEARD_KINDS:
             return
-        gate = event.device
-        if event.kind in (codes.GATE_ONLINE, codes.GATE_OFFLINE):
-            gate = read(event, GateFacts).gate or event.device
+        # An agent tells these of its gates, not of itself.
+        gate = read(event, GateFacts).gate if event.kind in _OF_AGENTS else event.device
+        if gate is None:
+            return
         where = await self._places.find(gate, self._gates)
         if where is None:
             return
@@ -104,8 +109,23 @@ class GateEvents:
                 await self._stays.decided(row)
         elif event.kind in _PASSAGES:
             await self._stays.passed(event, where)
+        elif event.kind == codes.COPIED_CARD:
+            await self._report_copy(event, where)
         else:
             self._tell(event, gate, where)
+
+    async def _report_copy(self, event: StoredEvent, where: Where) -> None:
+        facts = read(event, CopyFacts)
+        taps = f"{facts.earlier.told()}, then {facts.this.told()}"
+        oddity = Oddity(
+            kind=ExceptionKind.COPIED_CARD,
+            subject=event_id(event),
+            site=where.site,
+            lot=where.lot,
+            at=happened_at(event),
+            detail=f"Card {facts.tag} exists twice: seen at {taps}.",
+        )
+        await self._exceptions.report(oddity)
 
     def _tell(self, event: StoredEvent, gate: str, where: Where) -> None:
         notice = live.LaneNotice(

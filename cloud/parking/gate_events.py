@@ -49,6 +49,28 @@ class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
     gate: str | None = None
 
 
+class TapFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One tap of a card whose counter gave it away."""
+
+    gate: str
+    at_ms: int | None = None
+    counter: int
+
+    def told(self) -> str:
+        """In words."""
+        at = "at an unknown time" if self.at_ms is None else f"at {from_ms(self.at_ms):%F %T} UTC"
+        return f"{self.gate} {at} with counter {self.counter}"
+
+
+class CopyFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `copied_card` event says: both taps."""
+
+    tag: str
+    gate: str
+    earlier: TapFacts
+    this: TapFacts
+
+
 class Where(msgspec.Struct, frozen=True, kw_only=True):
     """The place of a gate, as the registry knows it."""
 

@@ -225,6 +225,7 @@ class Parking:
             gates=self._devices.gates(session),
             access=self.access(session),
             stays=self.stays(session),
+            exceptions=self.exceptions(session),
             notices=self._notices,
         )
 

@@ -13,6 +13,7 @@ _ONLY_THE_LANE_KNOWS = frozenset(
         codes.NO_CARD,
         codes.UNREADABLE,
         codes.TWO_CARDS,
+        codes.COPY_SUSPECTED,
         codes.LOT_FULL,
         codes.LOT_CLOSED,
         codes.LIST_STALE,

@@ -30,6 +30,7 @@ class ExceptionKind(StrEnum):
     ENTRY_WITHOUT_EXIT = "entry_without_exit"
     PASSAGE_WITHOUT_CARD = "passage_without_card"
     TAILGATED = "tailgated"
+    COPIED_CARD = "copied_card"
     DECISION_DISPUTED = "decision_disputed"
     STAY_OWES = "stay_owes"
     NOT_PRICED = "not_priced"

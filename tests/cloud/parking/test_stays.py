@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from cloud.accounts.user import Role, User
+from cloud.kit.clock import to_ms
 from cloud.kit.errors import AppError
 from cloud.kit.paging import PageRequest
+from cloud.parking.live import LaneNotice
 from cloud.parking.lots.schemas import OccupancyCount
 from cloud.parking.stays.schemas import StayClose
 from cloud.parking.tags.rules import TagState
 from cloud.parking.tags.schemas import TagStateChange
 from protocols.portable import codes
-from tests.cloud.parking.conftest import LOT, World
+from tests.cloud.parking.conftest import LOT, Gate, World
 
 MINUTE = timedelta(minutes=1)
 
@@ -283,3 +285,34 @@ async def test_a_stay_is_nobody_elses_to_see(world: World) -> None:
         assert (await stays.get(stay["id"], driver.id)).id == stay["id"]
         with pytest.raises(AppError, match="no such stay"):
             await stays.get(stay["id"], other.id)
+
+
+async def test_a_copied_card_is_reported_with_both_taps(world: World) -> None:
+    start = world.clock.now()
+    agent = Gate("site-elm-street", codes.ENTRY)
+    seen = {"gate": "elm-in-1", "boot": 1, "tap": 3, "counter": 8}
+    earlier = seen | {"at_ms": to_ms(start), "counter": 9}
+    copy = agent.event(
+        codes.COPIED_CARD,
+        start + MINUTE,
+        tag="00112233445566",
+        gate="elm-in-1",
+        earlier=earlier,
+        this=seen | {"at_ms": None},
+    )
+    await world.take(copy, copy)
+    (oddity,) = await world.rows("SELECT kind, lot, detail FROM parking_exceptions")
+    assert (oddity["kind"], oddity["lot"]) == ("copied_card", LOT)
+    assert "with counter 9, then elm-in-1 at an unknown time with counter 8" in oddity["detail"]
+
+
+async def test_lane_news_of_an_agent_is_told_in_its_lots_room(world: World) -> None:
+    agent = Gate("site-elm-street", codes.ENTRY)
+    world.heard.notices.clear()
+    gone = agent.event(codes.GATE_OFFLINE, world.clock.now(), gate="elm-in-1")
+    stranger = agent.event(codes.GATE_OFFLINE, world.clock.now(), gate="nobody-1")
+    await world.take(gone, stranger)
+    ((room, event, notice),) = world.heard.notices
+    assert (room, event) == ("lot:elm", "lane")
+    assert isinstance(notice, LaneNotice)
+    assert (notice.gate, notice.kind) == ("elm-in-1", "gate_offline")
