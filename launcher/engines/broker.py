@@ -18,8 +18,10 @@ from launcher.engines.wheels import installed_command
 from launcher.errors import NotInstalledError
 from launcher.ports import LOOPBACK
 from launcher.program import Program
+from protocols.portable import version
 
-_PAYLOAD_BYTES_MAX = 262_144
+# Twice what a site may send, so that the one limit people meet is the protocol's.
+_PAYLOAD_BYTES_MAX = 2 * version.SITE_MESSAGE_BYTES_MAX
 # With an empty list of users nats-server admits every certificate; so one that nobody can hold.
 _NOBODY = """authorization {
   users: [{ user: "CN=.", permissions: { publish: { deny: ">" }, subscribe: { deny: ">" } } }]
