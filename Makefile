@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench build lock clean
+.PHONY: help setup demo test test-slow check check-firmware bench build lock clean
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,16 @@ check: $(READY) ## format, lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory check-firmware
+
+# mypy reads the MicroPython stubs as its standard library; those for `machine` and the like lie loose
+# in site-packages, where it does not look, so they get a folder of their own.
+check-firmware: $(READY)
+	@site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	mkdir -p .mypy_cache/micropython && \
+	cp -r $$site/*.pyi $$site/_mpy_shed .mypy_cache/micropython/ && \
+	MYPYPATH=.mypy_cache/micropython $(BIN)/mypy --config-file firmware/mypy.ini \
+		--custom-typeshed-dir $$site --cache-dir .mypy_cache/firmware
 
 bench: $(READY) ## run every benchmark against its limits
 	@$(BIN)/curb bench --all
