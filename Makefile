@@ -23,7 +23,7 @@ demo: $(READY) ## start the whole system on this machine; Ctrl-C stops it
 	@$(BIN)/curb up
 
 test: $(READY) ## every test but the slow ones, on real engines
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY) ## soaks, kill storms and big replays
 	@$(BIN)/python -m pytest -m slow
