@@ -21,8 +21,8 @@ from launcher.errors import ExitCode
 from provisioning.cloud_api import Api
 from tests.support.engines import scratch_folder
 
-# One worker: the tests share one system, and the last of them stops it.
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("curb-up")]
+# One worker runs a whole file: these tests share one system, and the last of them stops it.
+pytestmark = pytest.mark.system
 
 # Loaded machines are slow; a healthy one is up in 10 s and stops in 1 s.
 PATIENCE_S = 150
