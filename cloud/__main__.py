@@ -93,6 +93,34 @@ def audit_verify() -> None:
 
 
 @main.command()
+def ledger_verify() -> None:
+    """Add the whole ledger up; prints one JSON object, exits 1 if anything does not sum to zero."""
+    from cloud.by_hand import verify_ledger
+
+    found = asyncio.run(verify_ledger(load_settings()))
+    _print(found)
+    sys.exit(0 if found["is_balanced"] else 1)
+
+
+@main.command()
+@click.option("--group", help="Only those of this group of consumers.")
+def dead_letters(group: str | None) -> None:
+    """List events that could not be handled, with the reason; prints one JSON object."""
+    from cloud.by_hand import dead_letters as waiting
+
+    _print(asyncio.run(waiting(load_settings(), group)))
+
+
+@main.command()
+@click.argument("group")
+def replay_dead_letters(group: str) -> None:
+    """Deliver the dead letters of GROUP to it again, once the reason is mended."""
+    from cloud.by_hand import replay_dead_letters as replay
+
+    _print(asyncio.run(replay(load_settings(), group)))
+
+
+@main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from cloud.bootstrap import openapi_document
