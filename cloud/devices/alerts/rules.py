@@ -89,7 +89,7 @@ def alerts_of_event(event: StoredEvent) -> list[Change]:
             return [Raise(site, device, COPIED_CARD, happening, facts)]
         case codes.QUARANTINED:
             return [Raise(site, device, QUARANTINED, str(facts.get("reason", ""))[:32], facts)]
-        case codes.COMMAND if facts.get("result") in _SUSPICIOUS:
+        case codes.COMMAND if _is_suspicious(facts.get("result")):
             return [Raise(site, device, COMMAND_REFUSED, happening, facts)]
         case codes.LIST:
             return [_condition(site, device, LIST_REFUSED, facts.get("problem"))]
@@ -145,6 +145,11 @@ def _alerts_of_gate(site: str, health: GateHealth) -> list[Change]:
     )
     changes.append(_condition(site, gate, READER, reader if reader in _BAD_READER else None))
     return changes
+
+
+def _is_suspicious(result: object) -> bool:
+    # A gate's event may say anything: a list has no hash, and asking for it would raise.
+    return isinstance(result, str) and result in _SUSPICIOUS
 
 
 def _condition(site: str, device: str, kind: str, problem: object) -> Change:
