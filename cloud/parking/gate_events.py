@@ -12,6 +12,9 @@ from protocols.portable import codes
 
 T = TypeVar("T")
 
+_AHEAD_MS: Final = 600_000
+_OLDEST_MS: Final = 400 * 86_400_000
+
 _NAMESPACE: Final = UUID("0d2a1d52-5f0c-5d0b-8f9e-8d0f5b6f7a11")
 
 
@@ -95,8 +98,14 @@ def event_id(event: StoredEvent) -> UUID:
 
 
 def happened_at(event: StoredEvent) -> datetime:
-    """By the device's clock; when that was unset, when the agent heard of it."""
-    return from_ms(event.heard_ms if event.at_ms is None else event.at_ms)
+    """By the device's clock, unless that was unset or cannot be right: then when it was heard of.
+
+    An event may be old when it is heard of, but not older than any queue, nor of tomorrow.
+    """
+    at_ms = event.at_ms
+    if at_ms is None or not -_OLDEST_MS <= at_ms - event.heard_ms <= _AHEAD_MS:
+        at_ms = event.heard_ms
+    return from_ms(at_ms)
 
 
 def direction_name(direction: int) -> str:

@@ -231,14 +231,22 @@ class Parking:
 
     async def review_once(self) -> None:
         """What time alone changes: holds run out, bookings are missed, lots become full or free."""
-        async with self._kit.database.session() as session:
-            bookings = self.bookings(session)
-            await bookings.expire_due()
-            await bookings.miss_due()
-        async with self._kit.database.session() as session:
+        sessions = self._kit.database.session
+        async with sessions() as session:
+            held, missed = (
+                await self.bookings(session).held_too_long(),
+                await self.bookings(session).missed(),
+            )
             lots = await self.occupancy(session).lots_to_review(self._kit.clock.now())
+        # One booking a transaction: it locks a card and a wallet that others may want.
+        for booking_id in held:
+            async with sessions() as session:
+                await self.bookings(session).expire(booking_id)
+        for booking_id in missed:
+            async with sessions() as session:
+                await self.bookings(session).miss(booking_id)
         for lot in lots:
-            async with self._kit.database.session() as session:
+            async with sessions() as session:
                 await self.occupancy(session).review(lot)
 
     async def review_for_ever(self) -> None:

@@ -65,10 +65,12 @@ class AllocationService:
         ]
         return rank(free, wish)
 
-    async def claim_quietly(self, space_id: UUID) -> bool:
-        """Whether nobody else is trying for this space right now; ours until the transaction ends.
+    async def claim(self, space_id: UUID, *, is_patient: bool) -> bool:
+        """Be the only one who tries for a space, until the transaction or savepoint ends.
 
-        Only a courtesy that spreads a crowd over the spaces: the exclusion constraint decides.
+        is_patient: wait for whoever tries just now; otherwise leave it to them and say False.
         """
-        query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
-        return bool(await self._session.scalar(query, {"key": f"curb.parking.space:{space_id}"}))
+        function = "pg_advisory_xact_lock" if is_patient else "pg_try_advisory_xact_lock"
+        query = text(f"SELECT {function}(hashtextextended(:key, 0))")
+        got = await self._session.scalar(query, {"key": f"curb.parking.space:{space_id}"})
+        return is_patient or bool(got)

@@ -31,7 +31,6 @@ from cloud.parking.bookings.schemas import (
 )
 from cloud.parking.bookings.service import BookingService
 from cloud.parking.lots.errors import LotMissingError
-from cloud.parking.lots.occupancy import OccupancyService
 from cloud.parking.parameters import BookingId, LotId
 from cloud.parking.tags.errors import TagMissingError
 from cloud.parking.tariffs.errors import NoTariffError
@@ -78,18 +77,11 @@ class BookingsController(Controller):
         self,
         data: JSONBody[BookingCreate],
         bookings: NamedDependency[BookingService],
-        occupancy: NamedDependency[OccupancyService],
         user: NamedDependency[User],
         once: NamedDependency[Once],
     ) -> Booking:
         """Hold a space for some minutes, or pay for it at once with `confirm`."""
-
-        async def work() -> Booking:
-            booking = await bookings.create(user.id, data)
-            await occupancy.review(booking.lot)
-            return booking
-
-        return await once.answer(Booking, work)
+        return await once.answer(Booking, lambda: bookings.create(user.id, data))
 
     @post(
         "/bookings/{booking_id:uuid}/confirm",
@@ -128,18 +120,11 @@ class BookingsController(Controller):
         self,
         booking_id: BookingId,
         bookings: NamedDependency[BookingService],
-        occupancy: NamedDependency[OccupancyService],
         user: NamedDependency[User],
         once: NamedDependency[Once],
     ) -> Booking:
         """How much of the price is kept stands in `kept_cents`; the rest is back in the wallet."""
-
-        async def work() -> Booking:
-            booking = await bookings.cancel(user.id, booking_id)
-            await occupancy.review(booking.lot)
-            return booking
-
-        return await once.answer(Booking, work)
+        return await once.answer(Booking, lambda: bookings.cancel(user.id, booking_id))
 
     @put(
         "/bookings/{booking_id:uuid}/tag",

@@ -1,11 +1,12 @@
 """What can be done about a booking; the database decides who holds a space."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, insert, select, text
+from sqlalchemy import ColumnElement, Select, and_, func, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
@@ -51,7 +52,11 @@ from cloud.parking.tariffs.rules import Price, Window, price_booking
 from cloud.parking.tariffs.service import TariffService, lines_from, stored_lines, to_lines
 from cloud.parking.vehicles.service import VehicleService
 
-_EXCLUSION_VIOLATION = "23P01"
+DUE_AT_ONCE: Final = 500
+_EXCLUSION_VIOLATION: Final = "23P01"
+_HELD_TOO_LONG: Final = and_(
+    col(BookingRow.state) == BookingState.HELD, col(BookingRow.held_until) <= func.now()
+)
 
 
 class BookingService:
@@ -131,25 +136,28 @@ class BookingService:
         # First the ones nobody else is trying for, then whatever is left, waiting if need be.
         for is_patient in (False, True):
             for candidate in candidates:
-                space_id = candidate.space.id
-                if not is_patient and not await self._allocation.claim_quietly(space_id):
-                    continue
                 price = price_booking(tariff, candidate.space.type, window)
                 row = _new_row(booking_id, user_id, lot, candidate, window, tariff_id, price)
-                if await self._insert(row | {"tag_id": tag_id}, lot):
+                if await self._insert(row | {"tag_id": tag_id}, lot, is_patient=is_patient):
                     booking = await self.get(booking_id)
                     self._tell(booking)
                     return await self.confirm(user_id, booking_id) if data.confirm else booking
         raise _full(lot)
 
-    async def _insert(self, values: dict[str, Any], lot: LotRow) -> bool:
-        """Whether the space is ours; False if somebody else was quicker."""
+    async def _insert(self, values: dict[str, Any], lot: LotRow, *, is_patient: bool) -> bool:
+        """Whether the space is ours; False if somebody else has it or, not patient, tries for it.
+
+        Two inserts that exclude each other would wait for each other, so a lock comes first. A lost
+        race gives it back with the savepoint: whoever waits for a space holds no other.
+        """
         held_until = func.now() + timedelta(seconds=lot.hold_s)
         query = insert(BookingRow).values(
             **values, held_until=held_until, created_at=self._clock.now()
         )
         try:
             async with self._session.begin_nested():
+                if not await self._allocation.claim(values["space_id"], is_patient=is_patient):
+                    return False
                 await self._session.execute(query)
         except IntegrityError as error:
             if getattr(error.orig, "sqlstate", None) != _EXCLUSION_VIOLATION:
@@ -228,46 +236,47 @@ class BookingService:
             await self._settle(row)
         await self._changed(row)
 
-    async def expire_due(self, lot: str | None = None) -> int:
-        """Free what was held too long, by the database's clock; how many."""
+    async def expire_due(self, lot: str) -> None:
+        """Free a lot's spaces that were held too long, by the database's clock."""
         # Whoever else is freeing a row just now does the same: skip it.
-        query = (
-            select(BookingRow)
-            .where(
-                col(BookingRow.state) == BookingState.HELD,
-                col(BookingRow.held_until) <= func.now(),
-            )
-            .with_for_update(skip_locked=True)
-        )
-        if lot is not None:
-            query = query.where(col(BookingRow.lot) == lot)
-        rows = (await self._session.scalars(query)).all()
-        for row in rows:
+        due = self._due(_HELD_TOO_LONG).where(col(BookingRow.lot) == lot)
+        for booking_id in (
+            await self._session.scalars(due.with_for_update(skip_locked=True))
+        ).all():
+            await self.expire(booking_id)
+
+    async def expire(self, booking_id: UUID) -> None:
+        """Free a space that was held too long; nothing happens to a booking that goes on."""
+        row = await self._locked(booking_id)
+        if row is not None and rules.next_state(BookingState(row.state), BookingStep.EXPIRE):
             _advance(row, BookingStep.EXPIRE)
             row.held_until, row.ended_at, row.kept_cents = None, self._clock.now(), 0
             await self._changed(row)
-        return len(rows)
 
-    async def miss_due(self) -> int:
-        """End confirmed bookings whose window, with its grace, passed without a car; how many."""
-        query = (
-            select(BookingRow)
-            .join(LotRow, col(LotRow.id) == col(BookingRow.lot))
-            .where(
-                col(BookingRow.state) == BookingState.CONFIRMED,
-                func.upper(col(BookingRow.during)) + text("late_grace_s * interval '1 second'")
-                < self._clock.now(),
-            )
-            .with_for_update(skip_locked=True, of=BookingRow)
-            .limit(500)
-        )
-        rows = (await self._session.scalars(query)).all()
-        for row in rows:
+    async def miss(self, booking_id: UUID) -> None:
+        """End a booking nobody came for; nothing happens if somebody did meanwhile."""
+        row = await self._locked(booking_id)
+        if row is not None and rules.next_state(BookingState(row.state), BookingStep.MISS):
             _advance(row, BookingStep.MISS)
             row.ended_at, row.kept_cents = self._clock.now(), row.price_cents
             await self._settle(row)
             await self._changed(row)
-        return len(rows)
+
+    async def held_too_long(self) -> Sequence[UUID]:
+        """Bookings to expire, by the database's clock."""
+        return (await self._session.scalars(self._due(_HELD_TOO_LONG))).all()
+
+    async def missed(self) -> Sequence[UUID]:
+        """Confirmed bookings whose window, with its grace, passed without a car."""
+        late = text("late_grace_s * interval '1 second'")
+        query = self._due(
+            col(BookingRow.state) == BookingState.CONFIRMED,
+            func.upper(col(BookingRow.during)) + late < self._clock.now(),
+        ).join(LotRow, col(LotRow.id) == col(BookingRow.lot))
+        return (await self._session.scalars(query)).all()
+
+    def _due(self, *conditions: ColumnElement[bool]) -> Select[UUID]:
+        return select(col(BookingRow.id)).where(*conditions).limit(DUE_AT_ONCE)
 
     async def get(self, booking_id: UUID, user_id: UUID | None = None) -> Booking:
         """One booking; with a user, only if it is theirs.
@@ -340,9 +349,16 @@ class BookingService:
         return row
 
     async def _locked(self, booking_id: UUID) -> BookingRow | None:
-        return await self._session.get(
+        """The row, for this transaction alone: first it, then its card's rights, then money.
+
+        Everybody who needs several of them takes them in this order, so nobody waits in a circle.
+        """
+        row = await self._session.get(
             BookingRow, booking_id, with_for_update=True, populate_existing=True
         )
+        if row is not None:
+            await self._rights.lock_tag_of(row.tag_id)
+        return row
 
     async def _settle(self, row: BookingRow) -> None:
         await self._payments.settle_booking(

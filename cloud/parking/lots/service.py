@@ -130,9 +130,10 @@ class LotService:
         for name, value in sent.items():
             setattr(row, name, value)
         await self._session.flush()
-        await self.tell_site(row)
+        # Rights before the site's picture, as after a passage: nobody waits in a circle.
         if _RIGHTS_FIELDS & sent.keys():
             await self._rights.recompute()
+        await self.tell_site(row)
         details = {f"{name}_before": value for name, value in before.items()} | sent
         await self._acts.record(
             self._session,

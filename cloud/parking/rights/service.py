@@ -79,12 +79,20 @@ class RightsComputer:
         facts = await self._facts("WHERE tag_key = :tag", {"tag": tag_key})
         return await self._bring_in_line(facts, await self._have(tag_key))
 
+    async def lock_tag_of(self, tag_id: UUID | None) -> None:
+        """Keep everybody else from changing this card's rights until the transaction ends."""
+        if tag_id is not None:
+            await self._session.execute(_LOCK_TAG, {"tag": await self._key_of(tag_id)})
+
     async def refresh_tag_of(self, tag_id: UUID | None) -> int:
         """The same by the card's id; None is no card and changes nothing."""
         if tag_id is None:
             return 0
+        return await self.refresh_tag(await self._key_of(tag_id))
+
+    async def _key_of(self, tag_id: UUID) -> str:
         query = text("SELECT tag_key FROM rfid_tags WHERE id = :id")
-        return await self.refresh_tag(str(await self._session.scalar(query, {"id": tag_id})))
+        return str(await self._session.scalar(query, {"id": tag_id}))
 
     async def recompute(self) -> int:
         """Compute every right of every site anew; how many had to change (0 if all was well).

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from cloud.parking.bookings.rules import BookingState
@@ -14,6 +15,12 @@ from cloud.parking.spaces.service import SpaceService
 from cloud.parking.stays.tables import StayRow
 from cloud.parking.tariffs.rules import Price, Window, price_booked_stay, price_walk_up
 from cloud.parking.tariffs.service import TariffService, lines_from, price_lines
+
+LONGEST: Final = timedelta(days=1_000)
+
+
+class TooLongError(Exception):
+    """A stay cannot be priced because it cannot have been so; an operator has to look."""
 
 
 class Basis(StrEnum):
@@ -54,8 +61,11 @@ class StayPricing:
 
         Raises:
             NoTariffError: the lot has no tariff.
+            TooLongError: it took longer than any car stands.
         """
         assert stay.exit_at is not None
+        if stay.exit_at - stay.entry_at > LONGEST:
+            raise TooLongError(f"A stay of more than {LONGEST.days} days is a clock gone wrong.")
         actual = Window(stay.entry_at, stay.exit_at)
         if stay.basis == Basis.PERMIT:
             return FinalPrice(None, Price(stay.currency, ()), 0)

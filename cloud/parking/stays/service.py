@@ -38,7 +38,7 @@ from cloud.parking.payments.service import PaymentService
 from cloud.parking.stays import rules
 from cloud.parking.stays.errors import StayClosedError, StayMissingError
 from cloud.parking.stays.exceptions import ExceptionKind, Exceptions, Oddity
-from cloud.parking.stays.pricing import Basis, FinalPrice, StayPricing
+from cloud.parking.stays.pricing import Basis, FinalPrice, StayPricing, TooLongError
 from cloud.parking.stays.rules import StayState, pair_around
 from cloud.parking.stays.schemas import Stay, StayClose
 from cloud.parking.stays.tables import PassageRow, StayRow
@@ -342,8 +342,8 @@ class StayService:
         """Bring what was paid in line with what the stay costs; adds what is odd about that."""
         try:
             final = await self._final(row)
-        except NoTariffError as error:
-            oddities.append(_stay_oddity(ExceptionKind.NOT_PRICED, row, error.message))
+        except (NoTariffError, TooLongError) as error:
+            oddities.append(_stay_oddity(ExceptionKind.NOT_PRICED, row, str(error)))
             final = _nothing(row)
         row.tariff_id, row.lines = final.tariff_id, stored_lines(final.price.lines)
         row.fee_cents, row.prepaid_cents = final.price.total_cents, final.prepaid_cents

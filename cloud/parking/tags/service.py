@@ -147,13 +147,16 @@ class TagService:
     async def report_lost(self, user_id: UUID, tag_id: UUID) -> Tag:
         """A driver lost a card: it opens no gate any more.
 
+        A blocked card stays blocked: lost and found again, it would not be any more.
+
         Raises:
             TagMissingError: it is not theirs.
         """
         row = await self._row(tag_id)
         if row.user_id != user_id:
             raise TagMissingError("You have no such card.")
-        await self._set_state(row, TagState.LOST)
+        if row.state == TagState.ACTIVE:
+            await self._set_state(row, TagState.LOST)
         return self._to_schema(row)
 
     async def found_again(self, user_id: UUID, tag_id: UUID) -> Tag:

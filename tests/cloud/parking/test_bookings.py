@@ -321,3 +321,19 @@ def test_every_refusal_of_booking_is_one_the_caller_can_act_on() -> None:
     for error in (LotFullError, WindowError, BookingStateError, HoldExpiredError):
         assert issubclass(error, AppError)
         assert 400 <= error.status < 500
+
+
+async def test_a_driver_who_books_while_leaving_waits_in_no_circle(world: World) -> None:
+    """Exit and booking want the same card and the same wallet at the same moment."""
+    driver = await world.driver(cents=50_000)
+    for turn in range(6):
+        start = world.clock.now() + turn * HOUR
+        entering = world.entry.lets_through(start, driver.uid, codes.WALK_UP)
+        leaving = world.exit.lets_through(start + 30 * MINUTE, driver.uid, codes.EXIT_VALID)
+        await world.take(*entering, leaving[0])
+        booking, _ = await asyncio.gather(
+            book(world, driver.id, request(world, confirm=True)), world.take(leaving[1])
+        )
+        assert booking.state == "confirmed"
+    (row,) = await world.rows("SELECT count(*) AS n FROM stays WHERE state = 'closed'")
+    assert row["n"] == 6

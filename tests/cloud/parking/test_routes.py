@@ -158,6 +158,9 @@ async def test_a_lost_card_is_the_drivers_to_find_but_a_blocked_one_is_not(
     assert (refused.status_code, refused.json()["code"]) == (409, "tag_blocked")
     acts = await world.rows("SELECT action FROM audit_log ORDER BY sequence DESC LIMIT 1")
     assert acts == [{"action": "tag.state_changed"}]
+    # Nor does calling it lost first make a blocked card good again.
+    assert (await ok(await client.post(f"{path}/lost", headers=driver)))["state"] == "blocked"
+    assert (await client.post(f"{path}/found", headers=driver)).json()["code"] == "tag_blocked"
 
 
 @pytest.mark.parametrize(

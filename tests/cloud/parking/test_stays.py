@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from cloud.accounts.user import Role, User
@@ -316,3 +317,27 @@ async def test_lane_news_of_an_agent_is_told_in_its_lots_room(world: World) -> N
     assert (room, event) == ("lot:elm", "lane")
     assert isinstance(notice, LaneNotice)
     assert (notice.gate, notice.kind) == ("elm-in-1", "gate_offline")
+
+
+@pytest.mark.parametrize("off", [timedelta(days=3_000), timedelta(hours=1), -timedelta(days=500)])
+async def test_a_time_that_cannot_be_right_is_replaced_by_when_it_was_heard_of(
+    world: World, off: timedelta
+) -> None:
+    driver, start = await world.driver(cents=5_000), world.clock.now()
+    await world.take(*world.entry.lets_through(start, driver.uid, codes.WALK_UP))
+    leaving = [
+        msgspec.structs.replace(event, at_ms=event.heard_ms + off // timedelta(milliseconds=1))
+        for event in world.exit.lets_through(start + 100 * MINUTE, driver.uid, codes.EXIT_VALID)
+    ]
+    await world.take(*leaving)
+    stay = await stay_of(world)
+    assert (stay["state"], stay["fee_cents"]) == ("closed", 300)
+
+
+async def test_a_stay_of_years_is_not_priced_but_looked_at(world: World) -> None:
+    driver, start = await world.driver(cents=5_000), world.clock.now()
+    await world.take(*world.entry.lets_through(start, driver.uid, codes.WALK_UP))
+    late = start + timedelta(days=1_001)
+    await world.take(*world.exit.lets_through(late, driver.uid, codes.EXIT_VALID))
+    assert (await stay_of(world))["fee_cents"] == 0
+    assert ("not_priced", "open") in await exceptions(world)
