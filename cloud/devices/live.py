@@ -12,6 +12,7 @@ from cloud.devices.events import StoredEvent
 from cloud.devices.gates.schemas import Gate
 from cloud.devices.mqtt import metrics
 from cloud.devices.sites.schemas import Site
+from cloud.events.cancelled import end_if_cancelled
 from cloud.kit.redis import RedisError
 from cloud.realtime.hub import Hub
 
@@ -127,6 +128,7 @@ class EventTeller:
     async def run(self) -> None:
         """Tell, in order, until cancelled."""
         while True:
+            end_if_cancelled()
             event = await self._waiting.get()
             key = f"{event.device}/{event.boot}/{event.seq}"
             await self._live.publish(site_room(event.site), EVENT, event, key=key)

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import Session
 
+from cloud.events.cancelled import end_if_cancelled
 from cloud.kit.database import AsyncSession
 from cloud.kit.redis import Redis, RedisError
 
@@ -90,6 +91,7 @@ class Wake:
     async def listen(self, listener: Listener) -> None:
         """Hand over what other processes tell, until cancelled; a lost link is made anew."""
         while True:
+            end_if_cancelled()
             with contextlib.suppress(RedisError, OSError):
                 async for work, site in self._words():
                     listener(work, site)
@@ -99,6 +101,7 @@ class Wake:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(CHANNEL)
             while True:
+                end_if_cancelled()
                 # The timeout is below the client's own, which would end the subscription.
                 message = await pubsub.get_message(timeout=2.0)
                 if message is None:

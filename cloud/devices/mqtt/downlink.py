@@ -16,6 +16,7 @@ from cloud.devices.mqtt.link import LinkDownError
 from cloud.devices.sites.desired import DesiredState
 from cloud.devices.sites.tables import ENROLLED
 from cloud.devices.wake import Work
+from cloud.events.cancelled import end_if_cancelled
 from cloud.kit.database import Database
 from protocols.site import SiteDesired, SiteOnline, SiteReport
 
@@ -112,6 +113,7 @@ class Downlink:
 
     async def _serve(self, channel: Channel) -> None:
         while True:
+            end_if_cancelled()
             try:
                 await channel.run_once()
             except LinkDownError:
@@ -123,6 +125,7 @@ class Downlink:
     async def _poll(self) -> None:
         """The slow way, for words that were lost and commands that nobody answered."""
         while True:
+            end_if_cancelled()
             try:
                 for site in await self._tools.rights.sites_with_wishes():
                     self.tell(Work.RIGHTS, site)

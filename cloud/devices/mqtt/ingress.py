@@ -18,6 +18,7 @@ from cloud.devices.mqtt import metrics
 from cloud.devices.mqtt.decode import BadPayload, DecodedBatch, decode_batch, decode_message
 from cloud.devices.mqtt.link import LinkDownError
 from cloud.devices.mqtt.store import EventStore, Outcome
+from cloud.events.cancelled import end_if_cancelled
 from protocols.portable import topics, version
 from protocols.site import EventsAck, SiteOnline, SiteReport
 
@@ -124,6 +125,7 @@ class Ingress:
 
     async def _store_batches(self) -> None:
         while True:
+            end_if_cancelled()
             group, arrived = await self._next_group()
             outcome = await self._store_until_stored(group)
             await self._acknowledge(group, outcome)

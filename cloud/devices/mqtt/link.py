@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiomqtt import Client, Message, MqttError
 
+from cloud.events.cancelled import end_if_cancelled
 from protocols.enrolment import CLOUD_COMMON_NAME
 from protocols.portable import topics
 
@@ -84,6 +85,7 @@ class Link:
         """Connect, receive, connect again; until cancelled."""
         attempt = 0
         while True:
+            end_if_cancelled()
             try:
                 async with self._connected() as client:
                     log.info("broker_connected", url=self._settings.url)

@@ -1,6 +1,7 @@
 """The whole way over a real broker with mutual TLS: enrol, connect, store, acknowledge, order."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from aiomqtt import MqttError
 
 from cloud.devices.wire import Devices
+from cloud.events.outbox import Outbox
 from cloud.kit.clock import ManualClock
 from cloud.kit.feature import Kit
 from cloud.kit.settings import Settings
@@ -248,3 +250,37 @@ async def test_what_is_no_report_is_set_aside_and_the_site_goes_on(
 
         await eventually(is_set_aside)
         await agent.send_batch(batch(1, [event()]))
+
+
+async def test_events_are_stored_once_while_processes_come_and_go(
+    kit: Kit, outbox: Outbox, devices: Devices, enrol: Enrol, pool: Any
+) -> None:
+    """Two processes with the role: one holds the link, the other takes over when it is gone."""
+    standby = Devices(kit, outbox)
+    batches = [batch(n, [event(seq=n * 10 + i) for i in range(10)]) for n in range(12)]
+
+    async def send(agent: Agent) -> None:
+        for number, payload in enumerate(batches):
+            while True:
+                await agent.say(topics.SITE_EVENTS, payload)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        while (await agent.acks.get()).batch != number:
+                            pass
+                    break
+
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(devices.run_link())
+        identity, keys = await enrol("elm")
+        async with connected(identity, keys) as agent:
+            sending = group.create_task(send(agent))
+            second = group.create_task(standby.run_link())
+            await eventually(lambda: pool.fetchval("SELECT count(*) > 20 FROM device_events"))
+            first.cancel()
+            async with asyncio.timeout(30):
+                await sending
+        second.cancel()
+    rows = await pool.fetch("SELECT seq FROM device_events ORDER BY position")
+    assert [row["seq"] for row in rows] == list(range(120))
+    told = await pool.fetchval("SELECT count(*) FROM outbox WHERE type = 'devices.event'")
+    assert told == 120
