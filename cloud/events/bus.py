@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from cloud.events.event import Event, Handler
 
@@ -26,10 +27,14 @@ class IncarnationChangedError(Exception):
 class Bus(Protocol):
     """Carries events from the relay to every group, in order per key, at least once."""
 
-    async def publish(self, events: Sequence[Event], *, batch: int, incarnation: str) -> None:
-        """Append the events in this order; all are in the stream when this returns.
+    async def publish(
+        self, events: Sequence[Event], *, batch: int, incarnation: str
+    ) -> Collection[UUID]:
+        """Append the events in this order; they are in the stream when this returns.
 
         batch: numbers that only grow, one for each call.
+        Returns the ids of those that were not appended: a group is so far behind that it would
+        lose events. They must be offered again, before any later event of the same key.
 
         Raises:
             IncarnationChangedError: nothing was appended; see `standing`.

@@ -33,6 +33,8 @@ HANDLER_TIMEOUT_S: Final = 30.0
 MEASURE_EVERY_S: Final = 5.0
 
 UNREADABLE: Final = "unreadable"
+GROUPS_SEEN: Final = "curb:{events}:groups"
+"""When each group was last at work, in seconds by Redis's clock."""
 
 _decoder: Final = msgspec.json.Decoder(Event)
 Fields = dict[bytes, bytes]
@@ -204,6 +206,8 @@ class PartitionWorker:
                 return
 
     async def _measure(self, stream: str) -> None:
+        seen_s, _ = await self._redis.time()
+        await self._redis.hset(GROUPS_SEEN, self._group, str(seen_s))
         length = await self._redis.xlen(stream)
         for group in await self._redis.xinfo_groups(stream):
             if group["name"] == self._group.encode() and group["lag"] is not None:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -18,7 +19,7 @@ from cloud.events.consumer import GroupConsumer
 from cloud.events.dead_letters import DeadLetters
 from cloud.events.event import Event, Handler
 from cloud.events.leases import Leases
-from cloud.events.partition import PartitionWorker
+from cloud.events.partition import GROUPS_SEEN, PartitionWorker
 from cloud.kit.clock import Clock
 from cloud.kit.redis import Redis
 
@@ -26,7 +27,10 @@ PARTITIONS: Final = 4
 """A topic's partitions. Changing it moves keys to other partitions: stop the relay, let every
 group reach the end, then change it everywhere."""
 STREAM_LENGTH_MAX: Final = 100_000
-"""Entries a partition keeps (about). A group further behind than this loses events, and says so."""
+"""Entries a partition keeps (about). When a group is four fifths as far behind, more events wait in
+the outbox, on disk, until it has caught up: cutting them off unread would lose them."""
+GROUP_FORGOTTEN_S: Final = 7 * 86_400
+"""A group nobody has worked for for a week is given up: nothing waits for it any more."""
 
 # All keys of the event stream share one hash tag: a script may then touch them together.
 _PREFIX: Final = "curb:{events}:"
@@ -52,12 +56,31 @@ return {run .. '/' .. generation, redis.call('GET', KEYS[2])}
 _PUBLISH: Final = (
     _INCARNATION
     + """
-if not generation or run .. '/' .. generation ~= ARGV[1] then return 0 end
-for i = 4, #ARGV, 2 do
-  redis.call('XADD', KEYS[2 + tonumber(ARGV[i])], 'MAXLEN', '~', ARGV[3], '*', 'e', ARGV[i + 1])
+if not generation or run .. '/' .. generation ~= ARGV[1] then return false end
+-- A fifth is kept free for this batch, and for what groups were given but have not done.
+local longest, now_s, full, is_full = tonumber(ARGV[3]), tonumber(redis.call('TIME')[1]), {}, {}
+local enough = longest * 0.8
+for k = 4, #KEYS do
+  if redis.call('XLEN', KEYS[k]) >= enough then
+    for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[k])) do
+      local field = {}
+      for f = 1, #group, 2 do field[group[f]] = group[f + 1] end
+      local seen_s = tonumber(redis.call('HGET', KEYS[3], field['name']) or 0)
+      if (tonumber(field['lag']) or 0) >= enough and now_s - seen_s < tonumber(ARGV[4]) then
+        is_full[k - 3] = true
+      end
+    end
+    if is_full[k - 3] then full[#full + 1] = k - 3 end
+  end
+end
+for i = 5, #ARGV, 2 do
+  local k = tonumber(ARGV[i])
+  if not is_full[k] then
+    redis.call('XADD', KEYS[3 + k], 'MAXLEN', '~', longest, '*', 'e', ARGV[i + 1])
+  end
 end
 redis.call('SET', KEYS[2], ARGV[2])
-return 1
+return full
 """
 )
 
@@ -106,16 +129,28 @@ class RedisStreamsBus:
         self._publish_script = redis.register_script(_PUBLISH)
         self._standing_script = redis.register_script(_STANDING)
 
-    async def publish(self, events: Sequence[Event], *, batch: int, incarnation: str) -> None:
-        """See Bus; atomic: all of them or none."""
+    async def publish(
+        self, events: Sequence[Event], *, batch: int, incarnation: str
+    ) -> Collection[UUID]:
+        """See Bus; one atomic step."""
         names = [stream_name(event.topic, event.key, self._partitions) for event in events]
         streams = list(dict.fromkeys(names))
         position = {name: str(index + 1) for index, name in enumerate(streams)}
-        arguments: list[str | bytes | int] = [incarnation, batch, self._stream_length_max]
+        arguments: list[str | bytes | int] = [
+            incarnation,
+            batch,
+            self._stream_length_max,
+            GROUP_FORGOTTEN_S,
+        ]
         for name, event in zip(names, events, strict=True):
             arguments += (position[name], _encoder.encode(event))
-        if not await self._publish_script(keys=[_GENERATION, _BATCH, *streams], args=arguments):
+        full = await self._publish_script(
+            keys=[_GENERATION, _BATCH, GROUPS_SEEN, *streams], args=arguments
+        )
+        if full is None:
             raise IncarnationChangedError
+        full_streams = {streams[index - 1] for index in full}
+        return [e.id for e, name in zip(events, names, strict=True) if name in full_streams]
 
     async def standing(self) -> Standing:
         """See Bus."""

@@ -39,6 +39,7 @@ RELAY_LOCK: Final = 0x6F757462
 """Key of the advisory lock; any constant that nothing else uses."""
 BATCH_EVENTS_MAX: Final = 500
 POLL_S: Final = 0.1
+FULL_TOPIC_WAITS_S: Final = 1.0
 LISTEN_S: Final = 1.0
 STANDING_CHECK_S: Final = 2.0
 PURGE_EVERY_S: Final = 1.0
@@ -48,7 +49,7 @@ KEPT_MINUTES: Final = 30
 _FETCH: Final = """
 SELECT id, event_id, topic, key, type, payload, at, only_group, correlation_id,
        extract(epoch FROM clock_timestamp() - written_at)::float8 AS age_s
-FROM outbox WHERE batch IS NULL ORDER BY id LIMIT $1
+FROM outbox WHERE batch IS NULL AND topic <> ALL($2) ORDER BY id LIMIT $1
 """
 _MARK: Final = (
     "UPDATE outbox SET batch = $2, published_at = clock_timestamp() WHERE id = ANY($1::bigint[])"
@@ -93,6 +94,7 @@ class Relay:
         self._sleep = sleep
         self._incarnation = ""
         self._failures = 0
+        self._full: dict[str, float] = {}
         self._check_at = self._purge_at = 0.0
 
     async def run(self) -> None:
@@ -145,14 +147,23 @@ class Relay:
 
     async def _relay_once(self, connection: Connection) -> int:
         """Publish one batch of what waits; returns how many rows it had."""
-        rows = await connection.fetch(_FETCH, BATCH_EVENTS_MAX)
+        now_s = asyncio.get_running_loop().time()
+        self._full = {topic: until_s for topic, until_s in self._full.items() if until_s > now_s}
+        rows = await connection.fetch(_FETCH, BATCH_EVENTS_MAX, list(self._full))
         metrics.WAITING_AGE.set(rows[0]["age_s"] if rows else 0)
         if not rows:
             return 0
         batch = await connection.fetchval("SELECT nextval('outbox_batch_seq')")
-        await self._bus.publish(
+        left = await self._bus.publish(
             [_event(row) for row in rows], batch=batch, incarnation=self._incarnation
         )
+        if left:
+            # Their whole topic waits a while, so that the others are not held up by them.
+            left = frozenset(left)
+            held_up = {row["topic"] for row in rows if row["event_id"] in left}
+            log.error("events_wait_for_a_group", topics=sorted(held_up), hint="see its lag")
+            self._full |= dict.fromkeys(held_up, now_s + FULL_TOPIC_WAITS_S)
+            rows = [row for row in rows if row["event_id"] not in left]
         await connection.execute(_MARK, [row["id"] for row in rows], batch)
         for topic, count in Counter(row["topic"] for row in rows).items():
             metrics.PUBLISHED.labels(topic).inc(count)

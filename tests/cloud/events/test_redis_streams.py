@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from cloud.events import partition
+from cloud.events import relay as relay_module
 from cloud.events.once import exactly_once
 from cloud.events.redis_streams import stream_name
 from cloud.kit.errors import UnavailableError
@@ -208,6 +209,42 @@ async def test_a_stream_is_cut_to_length(stage: Stage):
         await eventually_counted(stage, "SELECT count(*) = 0 FROM outbox WHERE batch IS NULL")
     # Redis cuts whole nodes of about 100 entries.
     assert 100 <= await stage.redis.xlen(stream_name("parking", "k", 4)) <= 300
+
+
+async def test_events_wait_in_the_outbox_for_a_group_that_is_far_behind(stage: Stage, monkeypatch):
+    """Nothing is cut off unread, other topics go on, and in the end everything has arrived."""
+    monkeypatch.setattr(relay_module, "BATCH_EVENTS_MAX", 100)
+    go_on, first = asyncio.Event(), asyncio.Event()
+    heard: list[int] = []
+
+    async def slow(event) -> None:
+        first.set()
+        await go_on.wait()
+        heard.append(event.read(dict)["n"])
+
+    other = Numbers()
+    bus = stage.bus("stays", slow, stream_length_max=1000)
+    bus.subscribe("audit", other, topics=["accounts"])
+    async with running(stage.relay(bus).run(), bus.run()):
+        await stage.tell(0)
+        await first.wait()
+        for part in range(10):
+            numbers = range(1 + part * 300, 301 + part * 300)
+            events = [
+                stage.outbox.event("parking", "lot:elm", "numbered", {"n": n}) for n in numbers
+            ]
+            async with stage.database.pool.acquire() as connection:
+                await stage.outbox.add_many(connection, events)
+            stage.outbox.committed()
+        await eventually_counted(stage, "SELECT count(*) > 1500 FROM outbox WHERE batch IS NULL")
+        async with stage.database.pool.acquire() as connection:
+            event = stage.outbox.event("accounts", "user:ada", "numbered", {"n": 7})
+            await stage.outbox.add_many(connection, [event])
+        stage.outbox.committed()
+        await eventually(lambda: other.heard == [7])
+        go_on.set()
+        await eventually(lambda: len(heard) == 3001, within_s=60)
+    assert heard == list(range(3001))
 
 
 async def test_a_group_goes_on_after_the_store_was_emptied_under_it(stage: Stage):
