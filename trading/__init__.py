@@ -14,3 +14,7 @@ but itself. Applying the same commands in the same order always gives the same e
 hash, compiled or not. What the words mean is said in `commands`, `events`, `orders`,
 `instruments` and `reasons`; the rules of the market are in docs/trading.md.
 """
+
+from trading.engine import Engine
+
+__all__ = ["Engine"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from trading.command_base import Command
-from trading.instruments import Instrument
+from trading.instruments import Instrument, instrument_of
 from trading.terms import Limits, NewOrder
 
 
@@ -278,7 +278,7 @@ class ReplaceOrder(Command):
     """Change an order in place; 0 leaves a field as it is.
 
     quantity_units is the whole order with what was filled already, so a fill on the way cannot
-    enlarge it. Less quantity (or another display size) alone keeps the place in the queue.
+    enlarge it. Less quantity alone keeps the place in the queue.
     """
 
     KIND: ClassVar[int] = 12
@@ -548,7 +548,7 @@ def decode(row: tuple[object, ...]) -> Command:
     assert isinstance(kind, int)
     fields = list(row[1:])
     if kind == ListInstrument.KIND:
-        fields[2] = _instrument(fields[2])
+        fields[2] = instrument_of(fields[2])
     elif kind == SetLimits.KIND:
         fields[3] = Limits(*_items(fields[3]))
     elif kind == PlaceOrder.KIND:
@@ -556,12 +556,6 @@ def decode(row: tuple[object, ...]) -> Command:
     elif kind == PlaceGroup.KIND:
         fields[3] = tuple([NewOrder(*_items(order)) for order in _items(fields[3])])
     return KINDS[kind](*fields)
-
-
-def _instrument(value: object) -> Instrument:
-    fields = list(_items(value))
-    fields[3] = tuple([tuple(_items(entry)) for entry in _items(fields[3])])
-    return Instrument(*fields)
 
 
 def _items(value: object) -> Sequence[Any]:

@@ -24,7 +24,6 @@ from trading.account_events import (
     PhaseChanged,
     PortfolioOpened,
     PositionChanged,
-    StopMoved,
     UnitsMoved,
     UnitsSplit,
     WithdrawalEnded,
@@ -43,6 +42,7 @@ from trading.order_events import (
     OrderReplaced,
     OrderRested,
     OrderTriggered,
+    StopMoved,
 )
 
 __all__ = [

@@ -1,8 +1,9 @@
 """What can be traded: prices, lots, fees and protections of one instrument, and its phases."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from trading.orders import MONEY_MAX, PRICE_TICKS_MAX, QUANTITY_UNITS_MAX
 
@@ -173,6 +174,18 @@ class Instrument:
                 above = self.tick_at(start)
                 return -(-start // above) * above
         return rounded
+
+
+def instrument_of(values: object) -> Instrument:
+    """The instrument that `as_tuple` made these of; lists stand for tuples."""
+    fields = list(_items(values))
+    fields[3] = tuple([tuple(_items(entry)) for entry in _items(fields[3])])
+    return Instrument(*fields)
+
+
+def _items(value: object) -> Sequence[Any]:
+    assert isinstance(value, (tuple, list)), "no plain tuple"
+    return value
 
 
 def notional_floor(instrument: Instrument, price_ticks: int, quantity_units: int) -> int:

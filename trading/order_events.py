@@ -393,3 +393,27 @@ class ActivationRefused(Event):
             self.instrument_id,
             self.reason,
         )
+
+
+class StopMoved(Event):
+    """A trailing stop followed the market; `extreme_ticks` is the high- or low-water mark."""
+
+    KIND: ClassVar[int] = 17
+
+    def __init__(
+        self, sequence: int, order_id: int, instrument_id: int, stop_ticks: int, extreme_ticks: int
+    ) -> None:
+        super().__init__(sequence)
+        self.order_id: Final[int] = order_id
+        self.instrument_id: Final[int] = instrument_id
+        self.stop_ticks: Final[int] = stop_ticks
+        self.extreme_ticks: Final[int] = extreme_ticks
+
+    def _fields(self) -> tuple[object, ...]:
+        return (
+            self.sequence,
+            self.order_id,
+            self.instrument_id,
+            self.stop_ticks,
+            self.extreme_ticks,
+        )

@@ -1,0 +1,42 @@
+"""Feeds a flow of orders to the bare book: compiled with it, since an interpreted loop halves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trading.book import BookOrder, HalfBook
+from trading.matching import Step, match
+from trading.orders import ALLOW
+
+if TYPE_CHECKING:
+    # In annotations only, so that plain Python runs without the package.
+    from mypy_extensions import i64
+
+
+def drive(
+    flow: list[tuple[i64, i64, i64, i64]],
+) -> list[tuple[int, int, int, int]]:
+    """Every trade of the flow: (maker, taker, price, quantity)."""
+    bids, asks = HalfBook(True), HalfBook(False)
+    live: dict[int, BookOrder] = {}
+    steps: list[Step] = []
+    takers: list[int] = []
+    for kind, order_id, price, quantity in flow:
+        if kind == 0:
+            found = live.pop(order_id, None)
+            if found is not None and found.level is not None:
+                (bids if found.is_buy else asks).remove(found)
+            continue
+        is_buy: bool = kind == 1
+        order = BookOrder(order_id, is_buy, price, quantity, 0, ALLOW, 0)
+        before = len(steps)
+        match(asks if is_buy else bids, order, price, steps)
+        for _ in range(before, len(steps)):
+            takers.append(order_id)
+        if order.remaining > 0:
+            live[order_id] = order
+            (bids if is_buy else asks).add(order)
+    return [
+        (step.maker.order_id, taker, step.price, step.quantity)
+        for step, taker in zip(steps, takers, strict=True)
+    ]

@@ -1,0 +1,149 @@
+"""Cash and positions of one portfolio: average cost and first-in-first-out lots side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trading.terms import Limits
+
+if TYPE_CHECKING:
+    from trading.live import Market, Order
+
+
+class Lot:
+    """Units opened together and what they cost (of a short: brought in)."""
+
+    def __init__(self, units: int, cost: int) -> None:
+        self.units: int = units
+        self.cost: int = cost
+        self.next: Lot | None = None
+
+
+class Position:
+    """The units of one portfolio in one instrument; short when negative, never through zero.
+
+    held: reserved by orders that reduce it. opening_long, opening_short: of working orders that
+    would open or enlarge it. collateral: of the portfolio's held cash, what covers the short units.
+    """
+
+    def __init__(self, market: Market) -> None:
+        self.market: Market = market
+        self.units: int = 0
+        self.pending_units: int = 0
+        self.held: int = 0
+        self.opening_long: int = 0
+        self.opening_short: int = 0
+        self.cost: int = 0
+        self.realised: int = 0
+        self.realised_fifo: int = 0
+        self.collateral: int = 0
+        self.first_lot: Lot | None = None
+        self.last_lot: Lot | None = None
+        self.is_dirty: bool = False
+
+    def open_units(self, units: int, money: int) -> None:
+        """Add units, negative ones to a short position, that cost (brought in) this money."""
+        assert self.units * units >= 0, "a position went through zero"
+        self.units += units
+        self.cost += money
+        self.add_lot(units, money)
+
+    def add_lot(self, units: int, money: int) -> None:
+        """Put a lot behind the others."""
+        lot = Lot(units, money)
+        last = self.last_lot
+        if last is None:
+            self.first_lot = lot
+        else:
+            last.next = lot
+        self.last_lot = lot
+
+    def close_units(self, quantity: int, money: int) -> int:
+        """Take off this many units (their number, positive) for this money; gives their cost."""
+        size = abs(self.units)
+        assert 0 < quantity <= size, "a position went through zero"
+        is_long = self.units > 0
+        cost = self.cost * quantity // size
+        fifo = self.take_lots(quantity)
+        self.cost -= cost
+        if is_long:
+            self.units -= quantity
+            self.realised += money - cost
+            self.realised_fifo += money - fifo
+        else:
+            self.units += quantity
+            self.realised += cost - money
+            self.realised_fifo += fifo - money
+        return cost
+
+    def take_lots(self, quantity: int) -> int:
+        """Remove this many units from the oldest lots; gives what they cost."""
+        cost = 0
+        while quantity > 0:
+            lot = self.first_lot
+            assert lot is not None, "lots and units differ"
+            size = abs(lot.units)
+            if size <= quantity:
+                cost += lot.cost
+                quantity -= size
+                self.first_lot = lot.next
+                if lot.next is None:
+                    self.last_lot = None
+                continue
+            part = lot.cost * quantity // size
+            cost += part
+            lot.cost -= part
+            lot.units -= quantity if lot.units > 0 else -quantity
+            return cost
+        return cost
+
+    def lots(self) -> list[tuple[int, int]]:
+        """(units, cost) of every lot, oldest first."""
+        found: list[tuple[int, int]] = []
+        lot = self.first_lot
+        while lot is not None:
+            found.append((lot.units, lot.cost))
+            lot = lot.next
+        return found
+
+
+class Portfolio:
+    """Cash by trade date, what of it is held, and the positions; see `events.BalanceChanged`.
+
+    pending_cash: the part of `cash` that settles with the next day.
+    moved_today: cash and units that came in (went out) since the day began, at their value.
+    """
+
+    def __init__(self, portfolio_id: int, account_id: int) -> None:
+        self.portfolio_id: int = portfolio_id
+        self.account_id: int = account_id
+        self.cash: int = 0
+        self.held_cash: int = 0
+        self.pending_cash: int = 0
+        self.fees: int = 0
+        self.realised: int = 0
+        self.day_start_equity: int = 0
+        self.moved_today: int = 0
+        self.limits: Limits | None = None
+        self.window: int = 0
+        self.messages: int = 0
+        self.recent: dict[tuple[int, ...], int] = {}
+        self.positions: dict[int, Position] = {}
+        self.orders: dict[int, Order] = {}
+        self.is_dirty: bool = False
+
+    def available(self) -> int:
+        """What new orders may reserve."""
+        return self.cash - self.held_cash
+
+    def withdrawable(self) -> int:
+        """What may leave: free, and settled."""
+        return min(self.cash - self.held_cash, self.cash - self.pending_cash)
+
+    def equity(self) -> int:
+        """Cash and positions at the last prices."""
+        total = self.cash
+        for position in self.positions.values():
+            if position.units != 0:
+                total += position.market.value_of(position.units)
+        return total
