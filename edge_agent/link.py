@@ -5,6 +5,7 @@ Everything that matters is acknowledged by the application, so a clean session i
 """
 
 import asyncio
+import contextlib
 import random
 import socket
 import ssl
@@ -112,6 +113,7 @@ class Link:
                 if self.is_up:
                     attempt = 0
                 await self._lost(error, is_first=attempt == 0)
+            _end_if_cancelled()
             delay_ms = retry_delay_ms(attempt, self._draw(), self._options.delay_ms_max)
             attempt += 1
             await self._sleep(delay_ms / 1000)
@@ -133,7 +135,8 @@ class Link:
             # A farewell is not a loss: the broker would not speak the last will.
             if self._options.will is not None:
                 topic, farewell = self._options.will
-                await client.publish(topic, farewell, qos=1, retain=True)
+                with contextlib.suppress(aiomqtt.MqttError):
+                    await client.publish(topic, farewell, qos=1, retain=True)
             raise
 
     async def _lost(self, error: Exception, *, is_first: bool) -> None:
@@ -161,3 +164,14 @@ class Link:
             will=will,
             socket_options=_SOCKET_OPTIONS,
         )
+
+
+def _end_if_cancelled() -> None:
+    """Raise the cancellation this task was asked for, if closing a dead connection hid it.
+
+    aiomqtt raises MqttError while it leaves a connection that is gone, in place of the
+    CancelledError that made it leave; the loop would then go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
