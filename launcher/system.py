@@ -12,6 +12,7 @@ from launcher.data_folder import DataFolder
 from launcher.engines.broker import NatsBroker
 from launcher.engines.postgres import Postgres
 from launcher.errors import ChildFailedError
+from launcher.leftovers import started_at_s
 from launcher.program import Program
 from launcher.screen import LogIn
 from launcher.settings import given_settings, is_given
@@ -103,6 +104,7 @@ class System:
                 "name": child.program.name,
                 "state": child.state,
                 "pid": child.program.pid,
+                "started_at_s": started_at_s(child.program.pid),
                 "restarts": child.restarts,
                 "log": str(child.program.log_path),
             }

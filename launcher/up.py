@@ -11,6 +11,7 @@ from launcher import site_steps, steps
 from launcher.data_folder import DataFolder, default_data_folder
 from launcher.engines.postgres import OS_USER_NAME
 from launcher.errors import ExitCode, PortTakenError
+from launcher.leftovers import end_leftovers
 from launcher.ports import is_free, lasting_port
 from launcher.screen import Screen
 from launcher.supervisor import Supervisor
@@ -74,8 +75,6 @@ def run(options: UpOptions) -> None:
     stop = StopRequest()
     folder = DataFolder(options.data or default_data_folder())
     with folder.open():
-        if options.is_fresh:
-            folder.empty()
         chosen = STEPS + (SIMULATION_STEPS if options.has_simulation else ())
         screen = Screen(len(chosen) + 1)
         supervisor = Supervisor(screen.say)
@@ -84,6 +83,9 @@ def run(options: UpOptions) -> None:
             screen.tick()
             stop.check()
 
+        end_leftovers(folder, screen.say)
+        if options.is_fresh:
+            folder.empty()
         system = System(folder=folder, options=options, supervisor=supervisor, tick=tick)
         is_up = False
         try:
