@@ -36,6 +36,7 @@ from cloud.parking.stays.exceptions import Exceptions
 from cloud.parking.stays.pricing import StayPricing
 from cloud.parking.stays.routes import StaysController
 from cloud.parking.stays.service import StayService
+from cloud.parking.stays.settlement import Settlement
 from cloud.parking.tags.routes import TagsController
 from cloud.parking.tags.service import Tags, TagService
 from cloud.parking.tariffs.routes import TariffsController
@@ -186,12 +187,15 @@ class Parking:
             occupancy=self.occupancy(session),
             access=self.access(session),
             bookings=bookings,
-            payments=self.payments(session),
-            pricing=StayPricing(
-                lots=lots,
-                spaces=self.spaces(session),
-                tariffs=self.tariffs(session),
-                bookings=bookings,
+            settlement=Settlement(
+                session,
+                payments=self.payments(session),
+                pricing=StayPricing(
+                    lots=lots,
+                    spaces=self.spaces(session),
+                    tariffs=self.tariffs(session),
+                    bookings=bookings,
+                ),
             ),
             exceptions=self.exceptions(session),
             clock=self._kit.clock,

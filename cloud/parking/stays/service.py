@@ -16,7 +16,6 @@ from cloud.accounts.user import User
 from cloud.devices.events import StoredEvent
 from cloud.kit.clock import Clock, to_ms
 from cloud.kit.database import AsyncSession
-from cloud.kit.money import Money
 from cloud.kit.paging import Page, PageRequest
 from cloud.kit.privileged import ActRecorder, PrivilegedAct
 from cloud.parking import live
@@ -34,17 +33,15 @@ from cloud.parking.gate_events import (
 from cloud.parking.instants import place_after
 from cloud.parking.lots.occupancy import OccupancyService
 from cloud.parking.lots.service import LotService
-from cloud.parking.payments.service import PaymentService
 from cloud.parking.stays import rules
 from cloud.parking.stays.errors import StayClosedError, StayMissingError
 from cloud.parking.stays.exceptions import ExceptionKind, Exceptions, Oddity
-from cloud.parking.stays.pricing import Basis, FinalPrice, StayPricing, TooLongError
+from cloud.parking.stays.pricing import Basis
 from cloud.parking.stays.rules import StayState, pair_around
 from cloud.parking.stays.schemas import Stay, StayClose
+from cloud.parking.stays.settlement import Settlement, stay_oddity
 from cloud.parking.stays.tables import PassageRow, StayRow
-from cloud.parking.tariffs.errors import NoTariffError
-from cloud.parking.tariffs.rules import Price
-from cloud.parking.tariffs.service import lines_from, stored_lines
+from cloud.parking.tariffs.service import lines_from
 from protocols.portable import codes
 
 OPERATOR: Final = "operator"
@@ -70,8 +67,7 @@ class StayService:
         occupancy: OccupancyService,
         access: AccessService,
         bookings: BookingService,
-        payments: PaymentService,
-        pricing: StayPricing,
+        settlement: Settlement,
         exceptions: Exceptions,
         clock: Clock,
         acts: ActRecorder,
@@ -82,8 +78,7 @@ class StayService:
         self._occupancy = occupancy
         self._access = access
         self._bookings = bookings
-        self._payments = payments
-        self._pricing = pricing
+        self._settlement = settlement
         self._exceptions = exceptions
         self._clock = clock
         self._acts = acts
@@ -290,12 +285,12 @@ class StayService:
         oddities: list[Oddity] = []
         if row.state == StayState.ABANDONED:
             detail = f"The card entered again; no exit was seen since {row.entry_at:%F %T} UTC."
-            oddities.append(_stay_oddity(ExceptionKind.ENTRY_WITHOUT_EXIT, row, detail))
+            oddities.append(stay_oddity(ExceptionKind.ENTRY_WITHOUT_EXIT, row, detail))
         if row.booking_id is not None:
             await self._bookings.entered(row.booking_id)
             if row.state == StayState.CLOSED:
                 await self._bookings.left(row.booking_id)
-        await self._settle(row, oddities)
+        oddities += await self._settlement.settle(row)
         if oddities or row.exit_id is not None or not is_new:
             await self._tell_oddities(row, oddities)
         self._tell(row)
@@ -338,55 +333,6 @@ class StayService:
             explained.append((ExceptionKind.EXIT_WITHOUT_ENTRY, row.exit_id))
         await self._exceptions.withdraw(*explained)
 
-    async def _settle(self, row: StayRow, oddities: list[Oddity]) -> None:
-        """Bring what was paid in line with what the stay costs; adds what is odd about that."""
-        try:
-            final = await self._final(row)
-        except (NoTariffError, TooLongError) as error:
-            oddities.append(_stay_oddity(ExceptionKind.NOT_PRICED, row, str(error)))
-            final = _nothing(row)
-        row.tariff_id, row.lines = final.tariff_id, stored_lines(final.price.lines)
-        row.fee_cents, row.prepaid_cents = final.price.total_cents, final.prepaid_cents
-        due = row.fee_cents - row.prepaid_cents - row.paid_cents - row.owed_cents
-        if due > 0:
-            await self._charge(row, due)
-        elif due < 0:
-            await self._give_back(row, -due)
-        await self._session.flush()
-        if row.owed_cents:
-            detail = f"{row.owed_cents} cents of {row.currency} of this stay are not paid."
-            oddities.append(_stay_oddity(ExceptionKind.STAY_OWES, row, detail))
-
-    async def _final(self, row: StayRow) -> FinalPrice:
-        return await self._pricing.final(row) if row.state == StayState.CLOSED else _nothing(row)
-
-    async def _charge(self, row: StayRow, cents: int) -> None:
-        row.settlements += 1
-        settled = await self._payments.charge_stay(
-            payer=row.user_id,
-            amount=Money(cents, row.currency),
-            lot=row.lot,
-            stay=row.id,
-            number=row.settlements,
-            # Whatever was wrong with the card, its owner did not agree to pay with it.
-            as_debt=row.exit_reason == codes.EXIT_DEBT,
-        )
-        row.paid_cents += settled.paid_minor
-        row.owed_cents += settled.owed_minor
-
-    async def _give_back(self, row: StayRow, cents: int) -> None:
-        row.settlements += 1
-        given = await self._payments.refund_stay(
-            payer=row.user_id,
-            amount=Money(cents, row.currency),
-            owed_cents=row.owed_cents,
-            lot=row.lot,
-            stay=row.id,
-            number=row.settlements,
-        )
-        row.owed_cents -= given.owed_minor
-        row.paid_cents -= given.paid_minor
-
     def _tell(self, row: StayRow) -> None:
         if row.user_id is None:
             return
@@ -407,10 +353,6 @@ def to_stay(row: StayRow) -> Stay:
         exclude={"site", "tag_id", "exit_id", "tariff_id", "settlements", "lines"}
     )
     return Stay(**fields, lines=lines_from(row.lines))
-
-
-def _nothing(row: StayRow) -> FinalPrice:
-    return FinalPrice(None, Price(row.currency, ()), 0)
 
 
 def _passage(row: PassageRow) -> rules.Passage:
@@ -434,11 +376,6 @@ def _basis(access: AccessLogRow | None) -> Basis:
 
 def _oddity(kind: ExceptionKind, row: PassageRow, detail: str) -> Oddity:
     return Oddity(kind=kind, subject=row.id, site=row.site, lot=row.lot, at=row.at, detail=detail)
-
-
-def _stay_oddity(kind: ExceptionKind, row: StayRow, detail: str) -> Oddity:
-    at = row.exit_at or row.entry_at
-    return Oddity(kind=kind, subject=row.id, site=row.site, lot=row.lot, at=at, detail=detail)
 
 
 def _notice(row: PassageRow) -> live.PassageNotice:
