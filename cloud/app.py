@@ -108,7 +108,7 @@ def build_app(kit: Kit, features: Sequence[Feature], *, has_api: bool = True) ->
         dependencies={
             "session": Provide(_session_of(kit.database)),
             "page": Provide(provide_page),
-            "once": Provide(OnceProvider(kit.clock)),
+            "once": Provide(OnceProvider(kit.clock, kit.cipher)),
         }
         | {name: Provide(make) for f in served for name, make in f.dependencies.items()},
         state=State({name: value for f in features for name, value in f.state.items()}),

@@ -3,6 +3,9 @@
 The answer is stored in the transaction of the work itself, so there is no moment in which one
 exists without the other. A refused request stores nothing: it may be corrected and sent again
 with the same key.
+
+Requests and answers hold passwords, names and plates. So the answer is sealed like any personal
+field, and the request is remembered by a keyed hash, which nobody can try passwords against.
 """
 
 import hashlib
@@ -20,6 +23,7 @@ from sqlmodel import Field, SQLModel, col
 
 from cloud.kit.clock import Clock
 from cloud.kit.columns import UtcDateTime
+from cloud.kit.crypto import FieldCipher, Place
 from cloud.kit.database import AsyncSession
 from cloud.kit.errors import ConflictError
 
@@ -36,7 +40,7 @@ class IdempotencyConflictError(ConflictError):
 
 
 class IdempotencyRow(SQLModel, table=True):
-    """The answer that a key got."""
+    """The answer that a key got. answer: JSON, sealed."""
 
     __tablename__: ClassVar[str] = "idempotency_keys"
 
@@ -54,9 +58,16 @@ class Once:
     """
 
     def __init__(
-        self, session: AsyncSession, now: datetime, caller: str, key: str | None, fingerprint: bytes
+        self,
+        session: AsyncSession,
+        cipher: FieldCipher,
+        now: datetime,
+        caller: str,
+        key: str | None,
+        fingerprint: bytes,
     ) -> None:
         self._session = session
+        self._cipher = cipher
         self._now = now
         self._caller = caller
         self._key = key
@@ -74,11 +85,16 @@ class Once:
         if self._key is None:
             return await work()
         if (stored := await self._claim(self._key)) is not None:
-            return msgspec.json.decode(stored, type=kind)
+            text = self._cipher.open(self._place(self._key), stored)
+            return msgspec.json.decode(text, type=kind)
         answer = await work()
         row = await self._session.get_one(IdempotencyRow, (self._caller, self._key))
-        row.answer = msgspec.json.encode(answer)
+        text = msgspec.json.encode(answer).decode()
+        row.answer = self._cipher.seal(self._place(self._key), text)
         return answer
+
+    def _place(self, key: str) -> Place:
+        return Place("idempotency_keys", "answer", f"{self._caller} {key}")
 
     async def _claim(self, key: str) -> bytes | None:
         """The stored answer, or None when the key is ours; the unique index makes others wait."""
@@ -103,8 +119,9 @@ class Once:
 class OnceProvider:
     """Makes the dependency `once`; `app.py` holds the one object."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, cipher: FieldCipher) -> None:
         self._clock = clock
+        self._cipher = cipher
 
     async def __call__(
         self,
@@ -125,8 +142,10 @@ class OnceProvider:
         user = request.scope.get("user")
         caller = str(user.id) if user is not None else "anyone"
         head = f"{request.method} {request.url.path}\n".encode()
-        fingerprint = hashlib.sha256(head + await request.body()).digest()
-        return Once(session, self._clock.now(), caller, idempotency_key, fingerprint)
+        digest = hashlib.sha256(head + await request.body()).hexdigest()
+        fingerprint = self._cipher.blind_index("idempotency_keys", "fingerprint", digest)
+        now = self._clock.now()
+        return Once(session, self._cipher, now, caller, idempotency_key, fingerprint)
 
 
 async def forget_old_keys(session: AsyncSession, now: datetime) -> None:

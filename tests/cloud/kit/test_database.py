@@ -71,8 +71,10 @@ async def write_naive(kit: Kit) -> None:
         session.add(row)
 
 
-def once(session: AsyncSession, body: bytes, key: str | None = "key-0001") -> Once:
-    return Once(session, NOW, "me", key, body)
+def once(
+    kit: Kit, session: AsyncSession, body: bytes, key: str | None = "key-0001", caller: str = "me"
+) -> Once:
+    return Once(session, kit.cipher, NOW, caller, key, body)
 
 
 async def answer(kit: Kit, value: int, body: bytes = b"a", key: str | None = "key-0001") -> int:
@@ -80,7 +82,7 @@ async def answer(kit: Kit, value: int, body: bytes = b"a", key: str | None = "ke
         return value
 
     async with kit.database.session() as session:
-        return await once(session, body, key).answer(int, work)
+        return await once(kit, session, body, key).answer(int, work)
 
 
 async def test_a_write_sent_again_gets_the_first_answer(kit: Kit):
@@ -102,7 +104,7 @@ async def test_a_refused_request_may_be_sent_again_with_its_key(kit: Kit):
 
     with pytest.raises(AppError, match="full"):
         async with kit.database.session() as session:
-            await once(session, b"a").answer(int, refuse)
+            await once(kit, session, b"a").answer(int, refuse)
     assert await answer(kit, 7) == 7
 
 
@@ -117,7 +119,7 @@ async def test_two_requests_with_one_key_at_the_same_moment_do_the_work_once(kit
 
         await both_started.wait()
         async with kit.database.session() as session:
-            return await once(session, b"a").answer(int, work)
+            return await once(kit, session, b"a").answer(int, work)
 
     first, second = await asyncio.gather(send(1), send(2))
     assert first == second == done[0]
