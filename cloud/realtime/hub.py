@@ -29,7 +29,8 @@ log = structlog.get_logger()
 
 JOIN_WITHIN_S: Final = 5.0
 LOOK_EVERY_S: Final = 3.0
-IDLE_ROOM_KEPT_S: Final = 15.0
+IDLE_ROOM_KEPT_S: Final = 60.0
+"""Longer than any joining can take, so that nobody is let into a room that is forgotten."""
 SNAPSHOT_GOOD_S: Final = 1.0
 """So many clients that come at once (a restart) share one snapshot; events after it follow it."""
 SNAPSHOT_TRIES: Final = 3
@@ -117,8 +118,8 @@ class Hub:
     def leave(self, member: Member, room: Room) -> None:
         """Send the member nothing of this room any more."""
         local = self._local.get(room.name)
-        if local is not None and local.leave(member):
-            local.idle_since_s = asyncio.get_running_loop().time()
+        if local is not None:
+            local.leave(member)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -176,12 +177,9 @@ class Hub:
                 metrics.LOCAL_ROOMS.set(len(self._local))
                 if self._channels is not None:
                     await self._channels.subscribe(channel_of(room.name))
-            local.idle_since_s = None
             async with asyncio.timeout(JOIN_WITHIN_S):
                 await local.is_known.wait()
         except (TimeoutError, RedisError, OSError) as error:
-            if local is not None and not local.members:
-                local.idle_since_s = asyncio.get_running_loop().time()
             raise UnavailableError("Live updates are away; try again in a moment.") from error
         return local
 
@@ -295,7 +293,12 @@ class Hub:
     async def _forget_idle_rooms(self) -> None:
         now_s = asyncio.get_running_loop().time()
         for name, local in list(self._local.items()):
-            if local.idle_since_s is None or now_s - local.idle_since_s < IDLE_ROOM_KEPT_S:
+            if local.members or local.waiting:
+                local.idle_since_s = None
+                continue
+            if local.idle_since_s is None:  # nobody came in: the joining failed, or is under way
+                local.idle_since_s = now_s
+            if now_s - local.idle_since_s < IDLE_ROOM_KEPT_S:
                 continue
             del self._local[name], self._by_channel[channel_of(name).encode()]
             self._jobs.pop(name, None)

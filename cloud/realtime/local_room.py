@@ -116,11 +116,10 @@ class LocalRoom:
             member.offer(frame)
         return True
 
-    def leave(self, member: Member) -> bool:
-        """Whether nobody is left."""
+    def leave(self, member: Member) -> None:
+        """Send the member nothing more."""
         self.members.discard(member)
         self.waiting.discard(member)
-        return not self.members and not self.waiting
 
     def join(self, member: Member, snapshot: TakenSnapshot) -> None:
         """Let a member in with a snapshot; `is_usable` must say so."""

@@ -7,6 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from cloud.realtime import connection as connection_module
+from cloud.realtime import hub as hub_module
 from cloud.realtime import routes
 from protocols import realtime as wire
 from protocols.realtime import Code, Subscribe
@@ -225,6 +226,20 @@ async def test_many_who_come_at_once_share_one_snapshot(server, board):
 
     await asyncio.gather(*(join() for _ in range(40)))
     assert board.snapshots <= 3
+
+
+async def test_a_room_without_anybody_is_forgotten_and_can_be_joined_again(server, monkeypatch):
+    monkeypatch.setattr(hub_module, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(hub_module, "IDLE_ROOM_KEPT_S", 0.1)
+    async with Client.open(server.port, token_of(ADA)) as ada:
+        await ada.ask(Subscribe("lot:elm"))
+        assert "lot:elm" in server.hub._local
+        await ada.ask(wire.Unsubscribe("lot:elm"))
+        # A look that slept for the old, longer time comes first.
+        await eventually(lambda: "lot:elm" not in server.hub._local)
+        assert isinstance(await ada.ask(Subscribe("lot:elm")), wire.Subscribed)
+        await server.hub.publish("lot:elm", "passage", {})
+        assert isinstance(await ada.hear(), wire.RoomEvent)
 
 
 async def test_a_broken_name_is_a_bug_of_whoever_publishes(server):
