@@ -44,4 +44,6 @@ def _find(child: dict[str, Any]) -> psutil.Process | None:
     pid, noted_s = child.get("pid"), child.get("started_at_s")
     if pid is None or noted_s is None or started_at_s(pid) != noted_s:
         return None
-    return psutil.Process(pid)
+    process = psutil.Process(pid)
+    # Dead, and only waiting for an init that does not collect the dead, as in some containers.
+    return None if process.status() == psutil.STATUS_ZOMBIE else process
