@@ -44,6 +44,8 @@ def _find(child: dict[str, Any]) -> psutil.Process | None:
     pid, noted_s = child.get("pid"), child.get("started_at_s")
     if pid is None or noted_s is None or started_at_s(pid) != noted_s:
         return None
-    process = psutil.Process(pid)
-    # Dead, and only waiting for an init that does not collect the dead, as in some containers.
-    return None if process.status() == psutil.STATUS_ZOMBIE else process
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        # A zombie only waits for an init that does not collect the dead, as in some containers.
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    return None
