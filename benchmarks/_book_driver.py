@@ -1,4 +1,4 @@
-"""Feeds a flow of orders to the bare book: compiled with it, since an interpreted loop halves it."""
+"""Feeds a flow of orders to the bare book: compiled with it, as an interpreted loop halves it."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ REJECTED: Final = 8
 
 # What API and storage may hand in at most; the products of two of them are computed exactly.
 PRICE_TICKS_MAX: Final = 10**12
-QUANTITY_UNITS_MAX: Final = 10**12
+QUANTITY_UNITS_MAX: Final = 10**14
 MONEY_MAX: Final = 10**18
 
 # An order starts at NEW and is only seen by others after its first step.

@@ -67,7 +67,7 @@ def _venue_values(venue: Venue) -> tuple[object, ...]:
         tuple([_market_values(market) for market in venue.markets.values()]),
         tuple([_portfolio_values(one) for one in venue.portfolios.values()]),
         tuple([(key, *found) for key, found in venue.withdrawals.items()]),
-        tuple([_group_values(group) for group in _groups(venue)]),
+        tuple([_group_values(venue, group) for group in _groups(venue)]),
         tuple([_order_values(order) for order in venue.orders.values()]),
         tuple([_queue_values(market) for market in venue.markets.values()]),
     )
@@ -136,9 +136,10 @@ def _groups(venue: Venue) -> list[Group]:
     return [found[key] for key in sorted(found)]
 
 
-def _group_values(group: Group) -> tuple[object, ...]:
+def _group_values(venue: Venue, group: Group) -> tuple[object, ...]:
     parent = group.parent
-    legs = [int(leg.order_id) for leg in group.legs]
+    # A leg that has ended plays no part any more.
+    legs = [int(leg.order_id) for leg in group.legs if leg.order_id in venue.orders]
     return (group.group_id, group.kind, 0 if parent is None else int(parent.order_id), tuple(legs))
 
 
