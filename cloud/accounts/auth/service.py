@@ -88,7 +88,7 @@ class AuthService:
         user = await self._session.scalar(select(UserRow).where(col(UserRow.email_key) == key))
         stored = None if user is None else user.password_hash
         is_right = await self._tools.passwords.is_right(password, stored)
-        if user is None or not is_right or user.is_locked:
+        if user is None or not is_right or await self._is_locked(user):
             raise WrongCredentialsError("The e-mail address or the password is wrong.")
         await self._tools.rate_limits.forget(
             "login-account", account, tries=ACCOUNT_TRIES_MAX, window_s=TRIES_WINDOW_S
@@ -107,15 +107,17 @@ class AuthService:
         row = await self._session.get(RefreshTokenRow, _hash(refresh_token), with_for_update=True)
         if row is None:
             raise RefreshRefusedError("This refresh token is not known; log in.")
-        login = await self._session.get_one(LoginRow, row.login_id, with_for_update=True)
+        login = await self._session.get_one(LoginRow, row.login_id)
+        # The user before the login, as a change of password takes them.
+        is_locked = await self._is_locked(await self._session.get_one(UserRow, login.user_id))
+        await self._session.refresh(login, with_for_update=True)
         now = self._tools.clock.now()
         if login.ended_at is not None or login.expires_at <= now:
             raise RefreshRefusedError("This login has ended; log in.")
         if row.used_at is not None:
             await self._end(login, "refresh token shown twice")
             raise RefreshReusedError("This refresh token was used before; log in again.")
-        user = await self._session.get_one(UserRow, login.user_id)
-        if user.is_locked:
+        if is_locked:
             raise RefreshRefusedError("This login has ended; log in.")
         row.used_at = login.last_used_at = now
         login.expires_at = now + self._tools.login_lifetime
@@ -185,6 +187,14 @@ class AuthService:
         )
         for login in others:
             await self._end(login, "password changed")
+
+    async def _is_locked(self, user: UserRow) -> bool:
+        """Whether an admin has locked the user, once whoever changes that just now has ended.
+
+        Until this transaction ends nobody takes a role away, so no token says one that is gone.
+        """
+        await self._session.refresh(user, with_for_update={"key_share": True})
+        return user.is_locked
 
     async def _take_try(self, what: str, who: str, tries: int) -> None:
         await self._tools.rate_limits.take(what, who, tries=tries, window_s=TRIES_WINDOW_S)

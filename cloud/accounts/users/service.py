@@ -171,7 +171,7 @@ class UserService:
         Raises:
             LastAdminError: nobody would be left to grant roles.
         """
-        await self._user(user_id)
+        await self._lock(user_id)
         query = (
             delete(UserRoleRow)
             .where(col(UserRoleRow.user_id) == user_id, col(UserRoleRow.role) == role)
@@ -190,7 +190,7 @@ class UserService:
         Raises:
             LastAdminError: nobody would be left to undo it.
         """
-        user = await self._user(user_id, for_update=True)
+        user = await self._lock(user_id)
         if user.is_locked != is_locked:
             user.is_locked, user.updated_at = is_locked, self._clock.now()
             await self._session.flush()
@@ -217,12 +217,23 @@ class UserService:
             select(col(UserRow.id))
             .join(UserRoleRow, col(UserRoleRow.user_id) == col(UserRow.id))
             .where(col(UserRoleRow.role) == Role.ADMIN, col(UserRow.is_locked).is_(False))
+            .order_by(col(UserRow.id))
             .with_for_update()
         )
         return len((await self._session.scalars(query)).all())
 
+    async def _lock(self, user_id: UUID) -> UserRow:
+        """The user, whom nobody else changes or gives a token until this transaction ends.
+
+        Admins first and in one order, or two who change each other would wait in a circle.
+        """
+        await self._admins()
+        return await self._user(user_id, for_update=True)
+
     async def _user(self, user_id: UUID, *, for_update: bool = False) -> UserRow:
-        user = await self._session.get(UserRow, user_id, with_for_update=for_update)
+        user = await self._session.get(
+            UserRow, user_id, with_for_update=for_update, populate_existing=for_update
+        )
         if user is None:
             raise UserMissingError("There is no user of this id.")
         return user
