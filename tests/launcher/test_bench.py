@@ -122,3 +122,10 @@ def test_the_command_exits_with_1_when_a_limit_is_missed(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1])["missed"] == [
         "events is 7, below its limit of 8."
     ]
+
+
+def test_every_limit_is_one_of_a_benchmark_and_no_promise_goes_without():
+    known, limited = set(bench.catalogue()), set(bench.read_limits())
+    assert not limited - known, "These limits are of no benchmark."
+    promised = {"taps", "decide", "sync", "ingest", "reader", "live", "storm", "startup"}
+    assert promised <= limited, "Without a limit a benchmark cannot fail."
