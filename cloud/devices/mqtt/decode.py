@@ -8,12 +8,12 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from protocols.enrolment import site_common_name
-from protocols.portable import topics, version
+from protocols.portable import macs, topics, version
 from protocols.site import Event, EventBatch, Quarantined
 
 EVENTS_MAX: Final = 500
@@ -59,7 +59,10 @@ class BadPayload:
 
 @dataclass(frozen=True, slots=True)
 class GoodEvent:
-    """An event that can be stored. `data` is its JSON text, `raw` the whole as it came."""
+    """An event that can be stored.
+
+    data: its JSON text, the card named by its tag key. raw: the whole as it came.
+    """
 
     index: int
     device: str
@@ -165,7 +168,7 @@ def _decode_event(index: int, raw: bytes) -> GoodEvent | BadPayload:
         return BadPayload(index, OVERSIZED, f"{len(raw)} bytes; at most {EVENT_BYTES_MAX}.", raw)
     try:
         event = _event_decoder.decode(raw)
-        data = _data_encoder.encode(event.data)
+        data = _data_encoder.encode(_without_uid(event.data))
         text = data.decode()
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return BadPayload(index, MALFORMED, str(error), raw)
@@ -186,6 +189,19 @@ def _decode_event(index: int, raw: bytes) -> GoodEvent | BadPayload:
         text,
         raw,
     )
+
+
+def _without_uid(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with the card under its tag key: card numbers are personal, and stay on site."""
+    if "uid" not in data:
+        return data
+    uid = data["uid"]
+    rest = {name: value for name, value in data.items() if name != "uid"}
+    try:
+        card = bytes.fromhex(uid)
+    except (TypeError, ValueError):
+        return rest
+    return rest | {"tag": macs.tag_key(card).hex()} if card else rest
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from cloud.devices.mqtt.decode import (
     decode_message,
     split_foreign,
 )
+from protocols.portable import macs
 from protocols.site import GateHealth, SiteOnline, SiteReport
 from tests.cloud.devices.support import batch, event
 
@@ -104,3 +105,16 @@ def test_a_gates_own_report_may_say_anything(report: dict[str, Any]) -> None:
         assert value is None or isinstance(value, (str, int))
         assert not isinstance(value, int) or value < 2**63
     msgspec.json.encode(fields)
+
+
+@given(uid=st.binary(min_size=4, max_size=10), other=st.integers())
+def test_a_cards_number_is_not_stored_only_the_key_that_names_it(uid: bytes, other: int) -> None:
+    payload = batch(1, [event(seq=0, uid=uid.hex(), tap=other)])
+    (stored,) = decode_batch("elm", payload).events
+    assert msgspec.json.decode(stored.data) == {"tag": macs.tag_key(uid).hex(), "tap": other}
+
+
+@pytest.mark.parametrize("uid", ["", "xyz", 7, None, ["04"]])
+def test_a_card_number_that_is_none_is_left_out(uid: Any) -> None:
+    (stored,) = decode_batch("elm", batch(1, [event(seq=0, uid=uid, tap=3)])).events
+    assert msgspec.json.decode(stored.data) == {"tap": 3}

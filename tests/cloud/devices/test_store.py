@@ -122,7 +122,9 @@ async def test_a_quarantined_payload_raises_one_alert_however_often_it_comes(
 
 
 async def test_a_copied_card_raises_an_alert_with_both_taps(store: EventStore, pool: Any) -> None:
-    taps = {"uid": "04a1", "counter": 7, "seen_counter": 9, "before": {"gate": "elm-out"}}
+    earlier = {"gate": "elm-out", "boot": 1, "tap": 4, "at_ms": 1_000, "counter": 9}
+    this = {"gate": "elm-in", "boot": 1, "tap": 0, "at_ms": 2_000, "counter": 7}
+    taps = {"tag": "00112233445566", "gate": "elm-in", "earlier": earlier, "this": this}
     await store.store([decode_batch("elm", batch(1, [event(kind=codes.COPIED_CARD, **taps)]))])
     row = await pool.fetchrow("SELECT kind, device, detail FROM device_alerts")
     assert (row["kind"], row["device"]) == ("copied_card", "elm-in")
