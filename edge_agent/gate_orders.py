@@ -18,6 +18,7 @@ QUEUE_MAX: Final = 1024
 LIVES_MS: Final = 10_000
 REPEAT_AFTER_MS: Final = 30_000
 _LANE_OUT: Final = "out_of_service"
+_SAFE_MODE: Final = "safe_mode"
 
 log = structlog.get_logger()
 
@@ -77,6 +78,9 @@ class GateOrders:
         """Order a lane into or out of service if its gate's last report says otherwise."""
         lane, state = self._picture().lanes.get(gate), self._states[gate]
         if lane is None or not state.is_online or state.report is None:
+            return
+        if state.report["problem"] == _SAFE_MODE:
+            # It took itself out of service; a reboot, not an order, puts it back.
             return
         wanted, now_ms = lane.out_of_service, self._clock.up_ms()
         if (state.report["lane"] == _LANE_OUT) == wanted:

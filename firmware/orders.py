@@ -71,7 +71,8 @@ class Orders:
             return codes.REFUSED_MALFORMED
         self._state["out_of_service"] = is_on
         self._storage.write_json(STATE, self._state)
-        self._lane.is_out_of_service = is_on
+        # Whatever is ordered, a gate in safe mode stays out of service until its next start.
+        self._lane.is_out_of_service = is_on or self._boot.is_safe_mode
         return codes.DONE
 
     async def _reboot(self):

@@ -144,6 +144,12 @@ async def test_a_gate_that_keeps_crashing_comes_up_safe_and_leaves_it_by_reboot(
     agent = site.agent
     await agent.wait_for(lambda: agent.reports and agent.reports[-1][1].problem == "safe_mode")
     assert board.state == "out_of_service"
+    await agent.command(GATE, codes.OP_OUT_OF_SERVICE, {"on": False})
+    await agent.wait_for(lambda: codes.COMMAND in agent.kinds(GATE))
+    board.set_loop("arming", on=True)
+    board.set_field([CARD])
+    await agent.wait_for(lambda: codes.ACCESS in agent.kinds(GATE))
+    assert agent.event(GATE, codes.ACCESS).data["reason"] == codes.OUT_OF_SERVICE
     await agent.command(GATE, codes.OP_REBOOT, {})
     async with asyncio.timeout(10):
         await site.processes[GATE].wait()
