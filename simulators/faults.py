@@ -14,6 +14,9 @@ from simulators.scenario import Faults
 from simulators.system import RunningSystem
 
 FREEZE_S_MIN = 0.5
+CLOCK_JUMP_MS = 7_200_000
+# What each fault of a board is set to when it is over.
+_MENDED: dict[str, str | bool | int | None] = {"reader": None, "wifi": True, "rtc_offset_ms": 0}
 
 Fault = Callable[[], Awaitable[None]]
 
@@ -64,6 +67,9 @@ class FaultRun:
                 choices.append((f"hang reader of {gate}", self._gate_fault(gate, "reader", "hang")))
             if self._plan.wifi:
                 choices.append((f"cut wifi of {gate}", self._gate_fault(gate, "wifi", value=False)))
+            if self._plan.clocks:
+                jump = self._gate_fault(gate, "rtc_offset_ms", CLOCK_JUMP_MS)
+                choices.append((f"turn clock of {gate}", jump))
         return choices
 
     def _duration_s(self) -> float:
@@ -92,18 +98,18 @@ class FaultRun:
 
         return unplug
 
-    def _gate_fault(self, gate: str, name: str, value: str | bool) -> Fault:
+    def _gate_fault(self, gate: str, name: str, value: str | bool | int) -> Fault:
         async def break_it() -> None:
             duration_s = self._duration_s()
             self._set(gate, name, value)
             try:
                 await self._sleep(duration_s)
             finally:
-                self._set(gate, name, True if name == "wifi" else None)
+                self._set(gate, name, _MENDED[name])
 
         return break_it
 
-    def _set(self, gate: str, name: str, value: str | bool | None) -> None:
+    def _set(self, gate: str, name: str, value: str | bool | int | None) -> None:
         link = self._fleet.link(gate)
         if link is not None:
             link.send({"fault": {name: value}})

@@ -45,7 +45,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     programs: of `curb up`, killed (SIGKILL). frozen: of `curb up`, frozen for up to `freeze_s`: a
         frozen cloud-broker is a cut WAN. gates: boards lose their power. readers: chips hang.
-        wifi: gates lose their network for up to `freeze_s`.
+        wifi: gates lose their network for up to `freeze_s`. clocks: theirs jump by hours.
     """
 
     mean_gap_s: float = 0.0
@@ -55,6 +55,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     gates: bool = False
     readers: bool = False
     wifi: bool = False
+    clocks: bool = False
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

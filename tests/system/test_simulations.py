@@ -40,6 +40,13 @@ async def test_programs_and_gates_killed_at_random_lose_and_double_nothing(scrat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_frozen_links_hung_readers_lost_wifi_and_turned_clocks_lose_nothing(scratch):
+    report = await played(scratch, "foul-weather", 5, taps=30)
+    assert report.figures["passed"] > 0
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(not P7.exists(), reason="recordings are not here (../shared/data)")
 async def test_a_recorded_day_gives_the_same_stays_and_fees_on_every_run(scratch):
