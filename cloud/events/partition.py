@@ -125,7 +125,7 @@ class PartitionWorker:
             await self._set_aside(event, "Its members died over it.", times_delivered)
             await self._redis.xack(stream, self._group, entry_id)
         else:
-            await self._handle(stream, entry_id, found[0][1])
+            await self._handle_all(stream, [(entry_id, found[0][1])])
 
     async def _follow(self, stream: str) -> None:
         loop = asyncio.get_running_loop()
@@ -138,9 +138,19 @@ class PartitionWorker:
             answer = await self._redis.xreadgroup(
                 self._group, self._member, {stream: ">"}, count=READ_ENTRIES_MAX, block=BLOCK_MS
             )
-            for entry_id, fields in entries_of(answer):
+            await self._handle_all(stream, list(entries_of(answer)))
+
+    async def _handle_all(self, stream: str, entries: list[tuple[bytes, Fields]]) -> None:
+        """Handle entries in order; acknowledged together, because each one costs a round trip."""
+        handled: list[bytes] = []
+        try:
+            for entry_id, fields in entries:
                 end_if_cancelled()
                 await self._handle(stream, entry_id, fields)
+                handled.append(entry_id)
+        finally:
+            if handled:
+                await self._redis.xack(stream, self._group, *handled)
 
     async def _handle(self, stream: str, entry_id: bytes, fields: Fields) -> None:
         event = read_entry(stream, entry_id, fields, self._clock)
@@ -151,7 +161,6 @@ class PartitionWorker:
                 correlation_id=event.correlation_id or "", event_id=str(event.id)
             ):
                 await self._handle_or_set_aside(event)
-        await self._redis.xack(stream, self._group, entry_id)
 
     async def _handle_or_set_aside(self, event: Event) -> None:
         attempts = waits = 0
