@@ -50,10 +50,11 @@ class SpacesController(Controller):
         data: JSONBody[FloorCreate],
         lots: NamedDependency[LotService],
         spaces: NamedDependency[SpaceService],
+        user: NamedDependency[User],
     ) -> Floor:
         """A floor without spaces."""
         await lots.row(lot)
-        return await spaces.create_floor(lot, data)
+        return await spaces.create_floor(user, lot, data)
 
     @get(
         "/floors",

@@ -41,7 +41,7 @@ class SpaceService:
         self._ids = ids
         self._acts = acts
 
-    async def create_floor(self, lot: str, data: FloorCreate) -> Floor:
+    async def create_floor(self, actor: User, lot: str, data: FloorCreate) -> Floor:
         """A new floor without spaces.
 
         Raises:
@@ -56,6 +56,8 @@ class SpaceService:
         )
         if await self._session.scalar(added) is None:
             raise FloorTakenError(f"Lot {lot} has a floor {data.number} already.")
+        act = PrivilegedAct(actor.id, "floor.created", f"lot:{lot}", {"number": data.number})
+        await self._acts.record(self._session, act)
         return Floor(id=floor_id, number=data.number, name=data.name, spaces=0)
 
     async def floors(self, lot: str) -> list[Floor]:

@@ -163,7 +163,7 @@ async def make_lot(world: World, lot: str = LOT, spaces: int = 20, **policy: Any
         parking, operator = world.parking, world.operator
         create = LotCreate(id=lot, site=SITE, name=lot.title(), timezone="Europe/Berlin", **policy)
         await parking.lots(session).create(operator, create)
-        floor = await parking.spaces(session).create_floor(lot, FloorCreate(0, "Ground"))
+        floor = await parking.spaces(session).create_floor(operator, lot, FloorCreate(0, "Ground"))
         runs = SpacesCreate(runs=[SpaceRun(prefix="A", count=spaces)])
         await parking.spaces(session).create_spaces(operator, lot, floor.id, runs)
         await parking.occupancy(session).review(lot)

@@ -71,6 +71,14 @@ async def test_an_operator_builds_a_lot_and_sees_it_at_a_glance(
     days = {"first": "2026-03-01", "last": "2026-03-03"}
     revenue = await ok(await client.get("/api/v1/lots/oak/revenue", params=days, headers=operator))
     assert [day["day"] for day in revenue] == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    acts = await world.rows("SELECT action FROM audit_log WHERE subject = 'lot:oak'")
+    assert {act["action"] for act in acts} == {
+        "lot.created",
+        "floor.created",
+        "spaces.created",
+        "tariff.added",
+        "lot.policy_changed",
+    }
 
 
 async def test_a_drivers_day_from_vehicle_to_receipt(
