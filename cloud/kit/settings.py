@@ -127,8 +127,8 @@ class Settings:
     )
     events_url: str = _setting(
         "CURB_EVENTS_URL",
-        "the event stream, redis://... or kafka://...; empty: the same server as CURB_REDIS_URL",
-        parse=_address("redis", "rediss", "unix", "kafka", ""),
+        "the event stream, redis://...; empty: the same server as CURB_REDIS_URL",
+        parse=_address("redis", "rediss", "unix", ""),
         default="",
         secret=True,
     )
