@@ -1,12 +1,14 @@
 """What the agent learns from a gate's events: whose tap it was, who went in, how far a card is."""
 
 from binascii import unhexlify
-from typing import Any
+from typing import Any, Final
 
 from edge_agent.access import Lane
 from edge_agent.book import Book, CardSeen, Statement
 from protocols.gate import GateEvent, Tap
 from protocols.portable import codes, macs
+
+_INT64_MAX: Final = 2**63 - 1
 
 
 def tag_of_uid(uid: object) -> bytes | None:
@@ -47,13 +49,13 @@ def learn_from_event(
 def _from_access(
     book: Book, lane: Lane, event: GateEvent
 ) -> tuple[list[Statement], dict[str, Any] | None]:
-    tap, tag = event.data.get("tap"), tag_of_uid(event.data.get("uid"))
-    if tag is None or not isinstance(tap, int):
+    tap, tag = _count(event.data.get("tap")), tag_of_uid(event.data.get("uid"))
+    if tag is None or tap is None:
         return [], None
     is_new = book.tag_of_tap(lane.gate, event.boot, tap) is None
     statements = book.tapped(lane.gate, event.boot, tap, tag)
-    level, counter = event.data.get("level"), event.data.get("counter")
-    if not (is_new and isinstance(level, int) and level > 0 and isinstance(counter, int)):
+    level, counter = _count(event.data.get("level")), _count(event.data.get("counter"))
+    if not is_new or not level or counter is None:
         return statements, None
     seen = CardSeen(counter, lane.gate, event.boot, tap, event.at_ms)
     earlier = book.conflict(tag, seen)
@@ -62,8 +64,8 @@ def _from_access(
 
 
 def _from_passage(book: Book, lane: Lane, event: GateEvent, heard_ms: int) -> list[Statement]:
-    tap = event.data.get("tap")
-    if not isinstance(tap, int):
+    tap = _count(event.data.get("tap"))
+    if tap is None:
         # A remote open: whose car it was, nobody knows.
         return []
     tag = book.tag_of_tap(lane.gate, event.boot, tap)
@@ -71,6 +73,13 @@ def _from_passage(book: Book, lane: Lane, event: GateEvent, heard_ms: int) -> li
         return []
     at_ms = heard_ms if event.at_ms is None else event.at_ms
     return book.passed(lane.lot, tag, is_entry=lane.direction == codes.ENTRY, at_ms=at_ms)
+
+
+def _count(value: object) -> int | None:
+    """A number that SQLite can store; None for anything else that an event may hold."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _INT64_MAX else None
 
 
 def copied_card(tag: bytes, earlier: CardSeen, seen: CardSeen) -> dict[str, Any]:

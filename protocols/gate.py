@@ -5,14 +5,18 @@ message that does not decode. `at_ms` is wall time in ms since 1970 UTC, None wh
 is unset; `up_ms` is ms since the gate's boot.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from protocols.portable import version
 
-Boot = int
-Seq = int
+# What SQLite and PostgreSQL can store; a gate that says more is quarantined before they are asked.
+_Stored = msgspec.Meta(ge=0, le=2**63 - 1)
+Boot = Annotated[int, _Stored]
+Seq = Annotated[int, _Stored]
+Instant = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""In ms since 1970, before the year 10000."""
 
 
 class Tap(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +31,7 @@ class Tap(msgspec.Struct, frozen=True, kw_only=True):
     read: int
     """What the reader saw: codes.READ_..."""
     level: int
-    counter: int | None = None
+    counter: Annotated[int, _Stored] | None = None
     """The Level 1 counter as read, before it is written anew."""
     vehicle: bool = True
     at_ms: int | None = None
@@ -55,7 +59,7 @@ class GateEvent(msgspec.Struct, frozen=True, kw_only=True):
     v: int
     boot: Boot
     seq: Seq
-    at_ms: int | None
+    at_ms: Instant | None
     up_ms: int
     clock: str
     kind: str
