@@ -47,6 +47,9 @@ check-firmware: $(READY)
 bench: $(READY) ## run every benchmark against its limits
 	@$(BIN)/curb bench --all
 
+compile: $(READY) ## compile the trading engine beside the source tree; prints the folder for PYTHONPATH
+	@$(BIN)/python -m benchmarks._compile
+
 build: $(READY) ## source and wheel distributions
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 

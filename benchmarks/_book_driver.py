@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from mypy_extensions import i64
 
 
-def drive(
-    flow: list[tuple[i64, i64, i64, i64]],
-) -> list[tuple[int, int, int, int]]:
-    """Every trade of the flow: (maker, taker, price, quantity)."""
+def drive(flow: list[tuple[i64, i64, i64, i64]]) -> tuple[list[Step], list[int]]:
+    """Every trade of the flow, and the taker of each."""
     bids, asks = HalfBook(True), HalfBook(False)
     live: dict[int, BookOrder] = {}
     steps: list[Step] = []
@@ -25,17 +23,30 @@ def drive(
         if kind == 0:
             found = live.pop(order_id, None)
             if found is not None and found.level is not None:
-                (bids if found.is_buy else asks).remove(found)
+                if found.is_buy:
+                    bids.remove(found)
+                else:
+                    asks.remove(found)
             continue
         is_buy: bool = kind == 1
         order = BookOrder(order_id, is_buy, price, quantity, 0, ALLOW, 0)
-        before = len(steps)
+        before: i64 = len(steps)
         match(asks if is_buy else bids, order, price, steps)
-        for _ in range(before, len(steps)):
+        after: i64 = len(steps)
+        while before < after:
             takers.append(order_id)
+            before += 1
         if order.remaining > 0:
             live[order_id] = order
-            (bids if is_buy else asks).add(order)
+            if is_buy:
+                bids.add(order)
+            else:
+                asks.add(order)
+    return steps, takers
+
+
+def trades(steps: list[Step], takers: list[int]) -> list[tuple[int, int, int, int]]:
+    """(maker, taker, price, quantity) of every trade."""
     return [
         (step.maker.order_id, taker, step.price, step.quantity)
         for step, taker in zip(steps, takers, strict=True)

@@ -5,12 +5,14 @@ edit stays plain Python. Whoever puts the folder in front on PYTHONPATH runs com
 """
 
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
 BUILDS: Final = ROOT / "build" / "compiled"
@@ -25,6 +27,12 @@ def sources() -> list[Path]:
     return [*sorted((ROOT / "trading").glob("*.py")), ROOT / "benchmarks" / "_book_driver.py"]
 
 
+def companions() -> list[Path]:
+    """What runs beside it as it is."""
+    names = ("__init__", "order_flow", "_book_worker", "_engine_worker")
+    return [ROOT / "benchmarks" / f"{name}.py" for name in names]
+
+
 def compiled_folder(builds: Path = BUILDS) -> Path:
     """The folder to put on PYTHONPATH; compiles when the sources have changed, in about a minute.
 
@@ -32,7 +40,7 @@ def compiled_folder(builds: Path = BUILDS) -> Path:
         CompileError: there is no C compiler or no mypyc here, or they refused the sources.
     """
     digest = hashlib.sha256(sys.version.encode())
-    for path in sources():
+    for path in [*sources(), *companions()]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     folder = builds / digest.hexdigest()[:16]
     if (folder / "complete").exists():
@@ -56,9 +64,36 @@ def compiled_folder(builds: Path = BUILDS) -> Path:
     return folder
 
 
+def run_plain(worker: str) -> dict[str, Any]:
+    """The figures of a worker on the source tree as it is."""
+    return _run(worker, ROOT)
+
+
+def run_compiled(worker: str) -> dict[str, Any]:
+    """The figures of a worker on the compiled engine.
+
+    Raises:
+        CompileError: there is none.
+    """
+    return _run(worker, compiled_folder())
+
+
+def _run(worker: str, folder: Path) -> dict[str, Any]:
+    done = subprocess.run(  # noqa: S603 - our own module, no shell
+        [sys.executable, "-m", f"benchmarks.{worker}"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def _copy(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    for path in [*sources(), ROOT / "benchmarks" / "__init__.py"]:
+    for path in [*sources(), *companions()]:
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)

@@ -146,7 +146,7 @@ def accept(venue: Venue, order: Order, state: int) -> None:
             order.stop_ticks,
             order.hold_cash,
             order.reserved_units,
-            order.terms.as_tuple(),
+            order.terms,
         )
     )
 

@@ -44,6 +44,7 @@ from trading.order_events import (
     OrderTriggered,
     StopMoved,
 )
+from trading.terms import NewOrder
 
 __all__ = [
     "KINDS",
@@ -135,4 +136,9 @@ def decode(row: tuple[object, ...]) -> Event:
     """The event that `encode` made this tuple of."""
     kind = row[0]
     assert isinstance(kind, int)
-    return KINDS[kind](*row[1:])
+    fields = list(row[1:])
+    if kind == OrderAccepted.KIND:
+        terms = fields[-1]
+        assert isinstance(terms, (tuple, list))
+        fields[-1] = NewOrder(*terms)
+    return KINDS[kind](*fields)

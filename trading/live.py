@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trading.book import BookOrder, HalfBook
 from trading.instruments import BPS, CLOSED, Instrument, notional_floor
 from trading.orders import BUY, MARKET, NEW, PRICE_TICKS_MAX, STOP, TRAILING_STOP
@@ -10,11 +12,11 @@ from trading.terms import NewOrder
 from trading.triggers import TriggerBook
 
 # What an order does to its portfolio's position, settled when it is reserved for.
-NO_ROLE = 0
-OPEN_LONG = 1
-CLOSE_LONG = 2
-OPEN_SHORT = 3
-CLOSE_SHORT = 4
+NO_ROLE: Final = 0
+OPEN_LONG: Final = 1
+CLOSE_LONG: Final = 2
+OPEN_SHORT: Final = 3
+CLOSE_SHORT: Final = 4
 
 
 class Market:

@@ -3,13 +3,14 @@
 from typing import ClassVar, Final
 
 from trading.event_base import Event
+from trading.terms import NewOrder
 
 
 class OrderAccepted(Event):
     """An order got its number (dense, in order of acceptance) and its reservations.
 
     price_ticks: the worst price it may trade at; of market orders, the protection price.
-    state: OPEN, UNTRIGGERED or HELD. `order` is `NewOrder.as_tuple()`.
+    state: OPEN, UNTRIGGERED or HELD. `order` is what was asked for.
     """
 
     KIND: ClassVar[int] = 8
@@ -26,7 +27,7 @@ class OrderAccepted(Event):
         stop_ticks: int,
         held_cash: int,
         held_units: int,
-        order: tuple[object, ...],
+        order: NewOrder,
     ) -> None:
         super().__init__(sequence)
         self.order_id: Final[int] = order_id
@@ -38,7 +39,7 @@ class OrderAccepted(Event):
         self.stop_ticks: Final[int] = stop_ticks
         self.held_cash: Final[int] = held_cash
         self.held_units: Final[int] = held_units
-        self.order: Final[tuple[object, ...]] = order
+        self.order: Final[NewOrder] = order
 
     def _fields(self) -> tuple[object, ...]:
         return (
@@ -52,7 +53,7 @@ class OrderAccepted(Event):
             self.stop_ticks,
             self.held_cash,
             self.held_units,
-            self.order,
+            self.order.as_tuple(),
         )
 
 

@@ -7,6 +7,8 @@ checked last, by whoever reserves them.
 
 from __future__ import annotations
 
+from typing import Final
+
 from trading.instruments import (
     BPS,
     CLOSED,
@@ -41,7 +43,7 @@ from trading.reasons import Reason
 from trading.terms import Limits, NewOrder
 from trading.venue import Venue
 
-_RECENT_MAX = 1024
+_RECENT_MAX: Final = 1024
 
 
 def terms_problem(terms: NewOrder, one: Instrument, at_ns: int) -> int:

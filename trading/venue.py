@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from typing import Final
 
 from trading.event_base import Event
 from trading.events import BalanceChanged, PositionChanged
@@ -11,7 +12,7 @@ from trading.orders import TRANSITIONS
 from trading.portfolio import Portfolio, Position
 from trading.terms import Limits
 
-_BITS: list[int] = [
+_BITS: Final[list[int]] = [
     sum(1 << successor for successor in TRANSITIONS[state]) for state in sorted(TRANSITIONS)
 ]
 
