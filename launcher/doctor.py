@@ -3,21 +3,17 @@
 With a running system it asks that one; without, it tries the engines in a folder that goes away.
 """
 
-import asyncio
 import ctypes
 import os
 import shutil
-import ssl
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from launcher.data_folder import FREE_BYTES_MIN, DataFolder, default_data_folder
 from launcher.engines.broker import nats_path
@@ -26,37 +22,15 @@ from launcher.engines.postgres import Postgres
 from launcher.engines.valkey import Valkey, valkey_path
 from launcher.engines.wheels import package_folder
 from launcher.errors import LauncherError
+from launcher.finding import Finding
 from launcher.ports import free_port, is_free
-from launcher.services import answers
-from launcher.settings import given_settings, is_given
-from launcher.status import read_sites
+from launcher.round_trips import ask_running_system
 from launcher.up import HTTP_PORT
 
-_WITHIN_S = 5.0
-_SITE_SILENT_S = 15.0
-_SLOW_MS = 50.0
 # Anything before this program was written is a clock without a battery.
 _CLOCK_MIN = datetime(2026, 11, 1, tzinfo=UTC)
 _TIME_ERROR = 5
 _LIBRARIES = ("litestar", "sqlalchemy", "asyncpg", "redis", "aiomqtt", "cryptography", "psutil")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    is_ok: bool
-    says: str
-    fix: str = ""
-
-    @property
-    def shown(self) -> dict[str, Any]:
-        """For JSON."""
-        content = asdict(self)
-        return {"name": content["name"], "ok": content["is_ok"]} | {
-            key: content[key] for key in ("says", "fix")
-        }
 
 
 def examine(data: Path | None, port: int | None) -> list[Finding]:
@@ -65,7 +39,7 @@ def examine(data: Path | None, port: int | None) -> list[Finding]:
     is_running = folder.owner_pid() is not None
     findings = [_python(), *_wheels(), *_disk(folder), _clock(), _user()]
     if is_running:
-        findings += _round_trips(given_settings(folder), folder)
+        findings += ask_running_system(folder)
     else:
         findings += [_http_port(folder, port), *_broker_ports(folder), *_trial()]
     return findings
@@ -209,110 +183,3 @@ def _trial() -> Iterator[Finding]:
 def _scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="curb-doctor-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-def _round_trips(given: dict[str, str], folder: DataFolder) -> list[Finding]:
-    settings = {
-        name: os.environ[name] if is_given(name) else given[name]
-        for name in ("CURB_DATABASE_URL", "CURB_REDIS_URL", "CURB_MQTT_URL")
-    }
-    findings = asyncio.run(_ask_all(settings, folder / "cloud" / "ca"))
-    return [*findings, _web(folder), *_sites(folder)]
-
-
-def _web(folder: DataFolder) -> Finding:
-    port = folder.port("http")
-    started_s = time.monotonic()
-    if answers(port, "/readyz"):
-        took_ms = (time.monotonic() - started_s) * 1000
-        return Finding("web API", is_ok=True, says=f"Ready on port {port} ({took_ms:.0f} ms).")
-    fix = f"Look at `curb status` and {folder.log_path('cloud')}."
-    return Finding("web API", is_ok=False, says=f"Not ready on port {port}.", fix=fix)
-
-
-def _sites(folder: DataFolder) -> Iterator[Finding]:
-    for site in read_sites(folder):
-        name = f"site {site['site']}"
-        log = folder.log_path("edge-agent")
-        offline = [gate for gate, facts in site["gates"].items() if not facts["online"]]
-        if site["age_s"] > _SITE_SILENT_S:
-            said = f"Its agent has said nothing for {site['age_s']:.0f} s."
-            yield Finding(name, is_ok=False, says=said, fix=f"Look at `curb status` and {log}.")
-        elif not site["cloud_in_touch"]:
-            said = "Its agent does not reach the cloud; cars still pass by its own list."
-            yield Finding(name, is_ok=False, says=said, fix=f"Is the broker up? See {log}.")
-        else:
-            said = f"In touch; {len(site['gates']) - len(offline)} gates online."
-            fix = f"Offline: {', '.join(offline)} (normal with --no-sim)." if offline else ""
-            yield Finding(name, is_ok=True, says=said, fix=fix)
-
-
-async def _ask_all(settings: dict[str, str], authority: Path) -> list[Finding]:
-    asked = (
-        ("database", "CURB_DATABASE_URL", _ask_database),
-        ("cache", "CURB_REDIS_URL", _ask_redis),
-        ("broker", "CURB_MQTT_URL", lambda url: _ask_broker(url, authority)),
-    )
-    findings = []
-    for name, setting, ask in asked:
-        started_s = time.monotonic()
-        try:
-            async with asyncio.timeout(_WITHIN_S):
-                trip_ms = await ask(settings[setting])
-            said = f"Answers in {trip_ms:.1f} ms."
-            fix = "" if trip_ms < _SLOW_MS else "That is slow: is the machine or its disk busy?"
-            findings.append(Finding(f"{name} round trip", is_ok=True, says=said, fix=fix))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-            waited_s = time.monotonic() - started_s
-            said = f"No answer after {waited_s:.1f} s: {type(error).__name__}: {error}"
-            fix = f"Look at `curb status` and the log; check {setting} if you set it."
-            findings.append(Finding(f"{name} round trip", is_ok=False, says=said, fix=fix))
-    return findings
-
-
-async def _ask_database(url: str) -> float:
-    import asyncpg
-
-    link = await asyncpg.connect(url)
-    try:
-        started_s = time.monotonic()
-        await link.fetchval("SELECT count(*) FROM alembic_version")
-        return (time.monotonic() - started_s) * 1000
-    finally:
-        await link.close()
-
-
-async def _ask_redis(url: str) -> float:
-    from redis.asyncio import Redis
-
-    async with Redis.from_url(url, protocol=3) as link:
-        await link.ping()
-        started_s = time.monotonic()
-        await link.ping()
-        return (time.monotonic() - started_s) * 1000
-
-
-async def _ask_broker(url: str, authority: Path) -> float:
-    """A subscription and its answer, over mutual TLS as the cloud itself, under a name of ours."""
-    from urllib.parse import urlsplit
-
-    import aiomqtt
-
-    from protocols.portable import topics
-
-    context = ssl.create_default_context(cafile=str(authority / "ca.pem"))
-    context.load_cert_chain(authority / "cloud.pem", authority / "cloud.key")
-    address = urlsplit(url)
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            aiomqtt.Client(
-                address.hostname or "",
-                address.port or 8883,
-                identifier=f"doctor-{os.getpid()}",
-                tls_context=context,
-                timeout=_WITHIN_S,
-            )
-        )
-        started_s = time.monotonic()
-        await client.subscribe(topics.site("+", topics.SITE_REPORT), qos=1)
-        return (time.monotonic() - started_s) * 1000

@@ -9,7 +9,7 @@ from types import FrameType
 
 from launcher import site_steps, steps
 from launcher.data_folder import DataFolder, default_data_folder
-from launcher.engines.postgres import OS_USER_NAME
+from launcher.engines.server_user import OS_USER_NAME
 from launcher.errors import ExitCode, PortTakenError
 from launcher.leftovers import end_leftovers
 from launcher.ports import is_free, lasting_port

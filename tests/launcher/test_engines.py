@@ -11,15 +11,9 @@ import pytest
 import redis.asyncio
 
 from launcher.data_folder import DataFolder
-from launcher.engines import postgres as postgres_engine
-from launcher.engines import wheels
-from launcher.engines.postgres import (
-    OsUser,
-    Postgres,
-    copy_for_everyone,
-    is_reachable,
-    postgres_os_user,
-)
+from launcher.engines import server_user, wheels
+from launcher.engines.postgres import Postgres
+from launcher.engines.server_user import copy_for_everyone, is_reachable, postgres_os_user
 from launcher.engines.valkey import Valkey, valkey_path
 from launcher.errors import (
     ChildFailedError,
@@ -29,6 +23,7 @@ from launcher.errors import (
     RefusedAsRootError,
 )
 from launcher.ports import free_port
+from launcher.program import OsUser
 from launcher.steps import choose_engine_port
 
 
@@ -131,8 +126,8 @@ def test_root_without_the_server_s_user_is_refused_with_the_fix(monkeypatch):
     def no_useradd(*_args, **_options):
         raise FileNotFoundError("useradd")
 
-    monkeypatch.setattr(postgres_engine.pwd, "getpwnam", nobody)
-    monkeypatch.setattr(postgres_engine.subprocess, "run", no_useradd)
+    monkeypatch.setattr(server_user.pwd, "getpwnam", nobody)
+    monkeypatch.setattr(server_user.subprocess, "run", no_useradd)
     with pytest.raises(RefusedAsRootError, match="ordinary user") as caught:
         postgres_os_user()
     assert "useradd" in str(caught.value)
