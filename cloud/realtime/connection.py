@@ -57,9 +57,21 @@ class ClosedBecause:
 
 
 class Connection:
-    """The state of one connection; `closed` is done once it must end."""
+    """The state of one connection; `closed` is done once it must end.
 
-    def __init__(self, hub: Hub, authenticator: Authenticator, clock: Clock, now_s: float) -> None:
+    turn: its number among the connections; those of one turn get their heartbeats together.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        authenticator: Authenticator,
+        clock: Clock,
+        now_s: float,
+        *,
+        turn: int = 0,
+    ) -> None:
+        self.turn = turn
         self.closed: asyncio.Future[ClosedBecause] = asyncio.get_running_loop().create_future()
         self.user: User | None = None
         self._hub = hub

@@ -14,7 +14,7 @@ from cloud.events.cancelled import end_if_cancelled
 from cloud.kit.clock import Clock
 from cloud.kit.errors import UnavailableError
 from cloud.realtime import metrics
-from cloud.realtime.connection import ClosedBecause, Connection, goodbye
+from cloud.realtime.connection import RECHECK_S, ClosedBecause, Connection, goodbye
 from cloud.realtime.hub import Hub
 from protocols.realtime import CLOSE_CODES, Code
 
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 CONNECTIONS_MAX: Final = 10_000
 CLOSE_WITHIN_S: Final = 1.0
 TICK_S: Final = 1.0
+TURNS: Final = 10
 
 Socket = WebSocket[Any, Any, Any]
 
@@ -35,12 +36,16 @@ class LiveConnections:
         self._authenticator = authenticator
         self._clock = clock
         self._connections: set[Connection] = set()
+        self._opened = 0
         self._unchecked: dict[Connection, None] = {}
 
     async def serve(self, socket: Socket) -> None:
         """One connection from its opening to its end."""
         await socket.accept()
-        connection = Connection(self._hub, self._authenticator, self._clock, _now_s())
+        self._opened += 1
+        connection = Connection(
+            self._hub, self._authenticator, self._clock, _now_s(), turn=self._opened
+        )
         self._connections.add(connection)
         metrics.CONNECTIONS.set(len(self._connections))
         if len(self._connections) > CONNECTIONS_MAX:
@@ -71,15 +76,17 @@ class LiveConnections:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._check_tokens(), name="live-tokens")
                 while True:
-                    await asyncio.sleep(TICK_S)
-                    self._tick()
+                    for turn in range(TURNS):
+                        await asyncio.sleep(TICK_S / TURNS)
+                        self._tick(turn)
         finally:
             for connection in tuple(self._connections):
                 connection.drop(Code.SHUTTING_DOWN, "The server stops; reconnect and resume.")
 
-    def _tick(self) -> None:
+    def _tick(self, turn: int) -> None:
+        """A thousand clients that came at once are not all asked at once."""
         for connection in tuple(self._connections):
-            if connection.tick(_now_s()):
+            if connection.turn % TURNS == turn and connection.tick(_now_s()):
                 self._unchecked[connection] = None
 
     async def _check_tokens(self) -> None:
@@ -96,6 +103,8 @@ class LiveConnections:
                     await connection.check_token(_now_s())
                 except UnavailableError:
                     self._unchecked.clear()
+                # Evenly over the time there is: a burst of checks would delay what is live.
+                await asyncio.sleep(RECHECK_S / (2 * len(self._connections) + 1))
 
 
 async def _receive(socket: Socket, connection: Connection) -> None:
