@@ -4,6 +4,7 @@ The contract, for whoever feeds it:
 
     engine = Engine()
     events = engine.apply(command)      # list[Event]; a refusal is an event, never an exception
+    engine.apply_batch(commands)        # list of lists; balances once, behind the last
     engine.state_hash()                 # 64 hex digits; equal states, and only they, are equal
     data = engine.snapshot()            # bytes
     engine = Engine.restore(data)       # continues exactly where the other was

@@ -64,6 +64,31 @@ def test_the_same_commands_give_the_same_events_and_hash():
     assert journals[0] == journals[1]
 
 
+def test_a_batch_ends_in_the_same_state_and_reports_balances_once():
+    stream, single, batched = Stream(31), Engine(), Engine()
+    last = (events.BalanceChanged, events.PositionChanged)
+    batch, expected, final = [], [], {}
+    for number in range(1, 2001):
+        batch.append(stream.next())
+        found = single.apply(batch[-1])
+        stream.observe(found)
+        expected.append([event for event in found if not isinstance(event, last)])
+        for event in found:
+            if isinstance(event, last):
+                final[type(event), event.as_tuple()[1:3][: 1 + (type(event) is last[1])]] = event
+        if number % 50 == 0:
+            given = batched.apply_batch(batch)
+            told = [event for event in given[-1] if isinstance(event, last)]
+            given[-1] = given[-1][: len(given[-1]) - len(told)]
+            assert given == expected
+            assert {event.as_tuple()[1:] for event in told} == {
+                event.as_tuple()[1:] for event in final.values()
+            }
+            batch, expected, final = [], [], {}
+    assert batched.state_hash() == single.state_hash()
+    assert batched.apply_batch([]) == []
+
+
 def test_every_step_of_every_order_is_in_the_transition_table(monkeypatch):
     """The states are read from the events, not from the engine's own check of the table."""
     stream, engine = Stream(5), Engine()
