@@ -3,7 +3,8 @@
 A whole system runs on this machine: `curb up`, and 20 gates as MicroPython processes with the
 firmware that ships, half of them entries. Each gate gets a card a second, 20 in all, half bare
 UIDs and half Level 1 cards whose counter is written in the same tap. The board itself takes both
-times, on one clock. Bus transactions cost 60 us of real time each.
+times, on one clock. Bus transactions cost 60 us of real time each. The cloud's programs run at a
+lower priority than the site's, since in the field they are on other machines.
 
 `poll_period_ms` is the longest time between bringing a card and its first answer but for the
 slowest hundredth: how often the reader is asked while a car stands there. `wan_cut`: the cloud's
