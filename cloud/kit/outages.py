@@ -1,4 +1,4 @@
-"""Which failures pass by themselves: something this needs is away, or another transaction won."""
+"""Which failures pass by themselves, and which are the caller's, by what the database says."""
 
 from typing import Final
 
@@ -13,6 +13,9 @@ from cloud.kit.redis import RedisError
 # losing a race (serialisation failure, deadlock, lock not available, statement timed out).
 _PASSING_CLASSES: Final = ("08", "53")
 _PASSING_CODES: Final = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03"})
+
+
+_UNSTORABLE_TEXT: Final = "22021"
 
 
 def is_passing(error: BaseException) -> bool:
@@ -32,6 +35,12 @@ def is_passing(error: BaseException) -> bool:
         | PoolTimeoutError
         | asyncpg.InterfaceError,
     )
+
+
+def is_unstorable_text(error: BaseException) -> bool:
+    """Whether PostgreSQL refused a text for a character that it stores nowhere, such as NUL."""
+    refused = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(refused, "sqlstate", None) == _UNSTORABLE_TEXT
 
 
 def _has_passing_code(sqlstate: str | None) -> bool:

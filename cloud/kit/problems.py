@@ -14,7 +14,7 @@ from litestar.types import ExceptionHandlersMap
 
 from cloud.kit.errors import AppError, ForbiddenError, UnauthenticatedError, UnavailableError
 from cloud.kit.logs import correlation_id
-from cloud.kit.outages import is_passing
+from cloud.kit.outages import is_passing, is_unstorable_text
 
 log = structlog.get_logger()
 
@@ -141,6 +141,9 @@ def _on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[
 
 
 def _on_any_error(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    if is_unstorable_text(error):
+        # A path or parameter without a pattern of its own; nothing of that name can exist.
+        return render(make_problem(400, *_CODES[400]))
     return _outage(error) if is_passing(error) else _internal(error)
 
 

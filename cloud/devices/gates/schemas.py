@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cloud.devices.sites.schemas import Name, Reason, Slug
+from cloud.devices.sites.schemas import Name, Reason, Slug, check_ids
 from protocols.portable import codes
 
 
@@ -29,6 +29,10 @@ class LaneCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Name
     direction: Direction
 
+    def __post_init__(self) -> None:
+        """See check_ids."""
+        check_ids(self.id, self.lot)
+
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """A lane."""
@@ -45,6 +49,10 @@ class GateCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     id: Slug
     lane: Slug
+
+    def __post_init__(self) -> None:
+        """See check_ids."""
+        check_ids(self.id)
 
 
 class GateHealth(msgspec.Struct, frozen=True, kw_only=True):

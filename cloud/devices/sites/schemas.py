@@ -5,12 +5,24 @@ from typing import Annotated
 
 import msgspec
 
+from protocols.portable import topics
+
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,32}$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:-]+$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Timezone = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+def check_ids(*ids: str) -> None:
+    """Raise ValueError unless all are slugs to the last character.
+
+    The `$` of a pattern passes over a line break at the end, and ids stand in topics, certificates
+    and the brokers' configuration.
+    """
+    if not all(map(topics.is_slug, ids)):
+        raise ValueError("An id has 3 to 32 characters of a-z, 0-9 and -.")
 
 
 class SiteCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,6 +33,10 @@ class SiteCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     timezone: Timezone = "UTC"
     broker_host: Host = "127.0.0.1"
     broker_port: Port = 8883
+
+    def __post_init__(self) -> None:
+        """See check_ids."""
+        check_ids(self.id)
 
 
 class SiteUpdate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

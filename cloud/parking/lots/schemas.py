@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from cloud.devices.sites.schemas import check_ids
 from cloud.parking.lots.policy import LotMode, Passback, Stale, WalkUps
 from cloud.parking.vocabulary import Currency, Name, Note, Reason, Slug
 
@@ -56,6 +57,10 @@ class LotCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     hold_s: Hold = 600
     cancel_free_s: CancelFree = 3_600
     cancel_late_percent: Percent = 50
+
+    def __post_init__(self) -> None:
+        """See check_ids."""
+        check_ids(self.id)
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
