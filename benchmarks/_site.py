@@ -15,7 +15,6 @@ from provisioning.enrol import enrol_gate
 from simulators.stage import Stage, StageGate
 from simulators.system import RunningSystem, started_system
 
-
 # What runs on other machines in the field; here it shares two cores with the whole site.
 ELSEWHERE = ("cloud", "postgres", "valkey", "cloud-broker")
 NICE = 10
