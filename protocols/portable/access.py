@@ -19,6 +19,8 @@ FLAG_ENTRY = 0x04
 FLAG_EXIT = 0x08
 FLAG_BLOCKED = 0x10
 FLAG_OTHER_LOT = 0x20
+# The card this right was given to is a Level 1 card: its bare UID is somebody else's copy.
+FLAG_SECURED = 0x40
 
 FOREVER_S = 0xFFFFFFFF
 
@@ -75,7 +77,7 @@ def _decide_exit(level, copied, rights, now_s, lot):
     for flags, _, _ in rights:
         if flags & FLAG_BLOCKED:
             return codes.EXIT_DEBT, -1
-    if level < lot.level_min or copied:
+    if level < _level_min(rights, lot) or copied:
         return codes.EXIT_DEBT, -1
     index, problem = _best_right(codes.EXIT, rights, now_s)
     if problem is None or problem == codes.EXPIRED:
@@ -94,7 +96,7 @@ def _decide_entry(level, copied, rights, now_s, lot, inside, stale):
         return codes.LIST_STALE, -1
     if stale and lot.stale == codes.STALE_OPEN:
         return codes.POLICY_OPEN, -1
-    if level < lot.level_min:
+    if level < _level_min(rights, lot):
         return codes.LEVEL_TOO_LOW, -1
     if copied:
         return codes.COPY_SUSPECTED, -1
@@ -116,6 +118,14 @@ def _decide_entry(level, copied, rights, now_s, lot, inside, stale):
     if inside and lot.passback == codes.PASSBACK_SOFT:
         return codes.PASSBACK_REPORTED, index
     return (codes.WALK_UP if walk_up else codes.RIGHT_VALID), index
+
+
+def _level_min(rights, lot):
+    """The level a card must prove: the lot's, or more if it is known to be secured."""
+    for flags, _, _ in rights:
+        if flags & FLAG_SECURED:
+            return max(1, lot.level_min)
+    return lot.level_min
 
 
 def _walk_up_refusal(problem, rights, lot):

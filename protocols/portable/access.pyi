@@ -6,6 +6,7 @@ FLAG_ENTRY: Final = 0x04
 FLAG_EXIT: Final = 0x08
 FLAG_BLOCKED: Final = 0x10
 FLAG_OTHER_LOT: Final = 0x20
+FLAG_SECURED: Final = 0x40
 FOREVER_S: Final = 0xFFFFFFFF
 
 class Lot:

@@ -149,7 +149,7 @@ REASONS = {
     UNREADABLE: (False, "Card not readable. Hold it still on the reader."),
     TWO_CARDS: (False, "Two cards seen. Please hold up only one."),
     BLOCKED: (False, "This card is blocked. Please call the operator."),
-    LEVEL_TOO_LOW: (False, "This car park needs a secured card. Please call the operator."),
+    LEVEL_TOO_LOW: (False, "Secured card expected. Hold it still, or call the operator."),
     COPY_SUSPECTED: (False, "This card was used elsewhere. Please call the operator."),
     UNKNOWN_TAG: (False, "Card not known here. Please book or call the operator."),
     NO_BOOKING: (False, "No booking for now. Please book first."),

@@ -70,6 +70,7 @@ def flags_of(right: dict[str, Any]) -> int:
     flags |= access.FLAG_EXIT if "exit" in right["ways"] else 0
     flags |= access.FLAG_BLOCKED if right.get("blocked") else 0
     flags |= access.FLAG_OTHER_LOT if right.get("other_lot") else 0
+    flags |= access.FLAG_SECURED if right.get("secured") else 0
     return flags
 
 

@@ -61,10 +61,11 @@ class PermitFacts:
 
 @dataclass(frozen=True, slots=True)
 class TagFacts:
-    """All that gives one tag rights."""
+    """All that gives one tag rights. is_secured: the card has a key and a counter (Level 1)."""
 
     tag_key: str
     is_blocked: bool
+    is_secured: bool = False
     bookings: tuple[BookingFacts, ...] = field(default=())
     permits: tuple[PermitFacts, ...] = field(default=())
 
@@ -76,7 +77,7 @@ def rights_of(tag: TagFacts, lots: Mapping[str, LotFacts]) -> dict[tuple[str, st
     while the site is offline.
     """
     if tag.is_blocked:
-        flags = codes.KNOWN | _BOTH_WAYS | access.FLAG_BLOCKED
+        flags = codes.KNOWN | _flags(tag) | access.FLAG_BLOCKED
         found = [(lot, _standing("blocked", tag.tag_key, lot.id, flags)) for lot in lots.values()]
     else:
         found = [*_known(tag, lots.values()), *_booked(tag, lots), *_permitted(tag, lots)]
@@ -84,7 +85,7 @@ def rights_of(tag: TagFacts, lots: Mapping[str, LotFacts]) -> dict[tuple[str, st
 
 
 def _known(tag: TagFacts, lots: Iterable[LotFacts]) -> Iterable[tuple[LotFacts, Right]]:
-    flags = codes.KNOWN | _BOTH_WAYS
+    flags = codes.KNOWN | _flags(tag)
     for lot in lots:
         # Where nobody walks up, an entry for every card in the country would help nobody.
         if lot.walk_ups != WalkUps.NONE:
@@ -101,7 +102,7 @@ def _booked(tag: TagFacts, lots: Mapping[str, LotFacts]) -> Iterable[tuple[LotFa
                 id=str(booking.id),
                 tag=tag.tag_key,
                 lot=lot.id,
-                flags=codes.BOOKING | _BOTH_WAYS,
+                flags=codes.BOOKING | _flags(tag),
                 from_s=_floor_s(booking.starts_at - lot.early_grace),
                 until_s=_ceil_s(booking.ends_at + lot.late_grace),
             ),
@@ -119,11 +120,15 @@ def _permitted(tag: TagFacts, lots: Mapping[str, LotFacts]) -> Iterable[tuple[Lo
                 id=str(permit.id),
                 tag=tag.tag_key,
                 lot=lot.id,
-                flags=_PERMIT_CODES[permit.kind] | _BOTH_WAYS,
+                flags=_PERMIT_CODES[permit.kind] | _flags(tag),
                 from_s=_floor_s(permit.from_at),
                 until_s=until_s,
             ),
         )
+
+
+def _flags(tag: TagFacts) -> int:
+    return _BOTH_WAYS | (access.FLAG_SECURED if tag.is_secured else 0)
 
 
 def _standing(kind: str, tag_key: str, lot: str, flags: int) -> Right:

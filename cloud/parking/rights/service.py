@@ -39,7 +39,7 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended('curb.parking.rights', 0)),
        pg_advisory_xact_lock(hashtextextended('curb.parking.rights:' || :tag, 0))
 """)
 _LOCK_ALL: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('curb.parking.rights', 0))")
-_TAGS: Final = "SELECT id, tag_key, state FROM rfid_tags"
+_TAGS: Final = "SELECT id, tag_key, state, level FROM rfid_tags"
 _BOOKINGS: Final = """
 SELECT tag_id, id, lot, lower(during) AS starts_at, upper(during) AS ends_at FROM bookings
 WHERE state IN ('confirmed', 'active') AND tag_id IS NOT NULL
@@ -175,6 +175,7 @@ class RightsComputer:
             TagFacts(
                 tag_key=tag.tag_key,
                 is_blocked=tag.state != TagState.ACTIVE,
+                is_secured=tag.level > 0,
                 bookings=tuple(bookings.get(tag.id, ())),
                 permits=tuple(permits.get(tag.id, ())),
             )
