@@ -9,7 +9,7 @@ import pytest
 from simulators.play import Run, play
 from simulators.scenario import load_scenario, recordings_folder
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("whole system")]
+pytestmark = pytest.mark.system
 
 P7 = recordings_folder() / "parking" / "thsparking" / "P7.csv.gz"
 
