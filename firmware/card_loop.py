@@ -1,7 +1,7 @@
 """From a card at the reader to the pulse of the relay: the path every driver waits on.
 
-    read and prove -> publish the tap -> write the card's counter while waiting -> answer -> pulse
-    -> only then the durable `access` event
+    read and prove -> publish the tap -> answer -> pulse -> move on the counter of a card that the
+    agent vouches for -> beep -> only then the durable `access` event
 
 The agent has 150 ms; without it, or as soon as the link is known to be down, the gate decides from
 its own list. Nothing slower than that stands between card and pulse, the flash least of all.
@@ -25,6 +25,16 @@ _IDLE_POLLS = 10
 _TEND_MS = 1000
 # A chip found dead by itself takes 0.1 s to come back; what lasts longer is its wiring.
 _WIRING_AFTER_MS = 3000
+
+
+def _is_vouched_for(answer):
+    """Whether the agent, who knows the counters, found nothing wrong with the card.
+
+    Only such a card's counter is moved on: a gate that wrote to a suspected copy would let it catch
+    up with the card it was made from, by being refused often enough.
+    """
+    by_agent = answer["mode"] in (codes.ONLINE, codes.AGENT)
+    return by_agent and answer["reason"] != codes.EXIT_DEBT
 
 
 class CardLoop:
@@ -132,10 +142,9 @@ class CardLoop:
         began_ms = self._uptime_ms()
         tap, self._tap = self._tap, self._tap + 1
         vehicle = self._lane.has_vehicle
-        writing = write_counter(self._reader, reading)
         answer = self._refuse_here(vehicle)
         if answer is None and self._site.ask(tap, reading, vehicle):
-            answer = await self._wait_answer(writing)
+            answer = await self._wait_answer()
         if answer is None:
             answer = self._decide(reading, vehicle)
         reason = answer["reason"]
@@ -147,8 +156,10 @@ class CardLoop:
         took_ms = self._uptime_ms() - began_ms
         self._site.learn_time()
         self._lane.is_deciding = False
+        if admit and _is_vouched_for(answer):
+            # Before the beep, since people take the card away at the beep.
+            await self._drive(write_counter(self._reader, reading))
         self._lane_loop.show_answer(reason)
-        await self._drive(writing)
         if reading.read == codes.READ_OK:
             await self._drive(release(self._reader, reading))
         self._journal.add(
@@ -171,21 +182,11 @@ class CardLoop:
             },
         )
 
-    async def _wait_answer(self, writing):
-        """The agent's answer, or None when its time is up; the card's counter is written meanwhile.
-
-        Writing starts only when the answer does not come at once, and goes step by step in this
-        task: anything else makes a quick answer wait for up to 3 ms of EEPROM.
-        """
+    async def _wait_answer(self):
+        """The agent's answer, or None when its time is up."""
         site = self._site
         until_ms = self._uptime_ms() + _SOON_MS
         while site.is_waiting and self._uptime_ms() < until_ms:
-            await asyncio.sleep_ms(0)
-        while site.is_waiting:
-            try:
-                next(writing)
-            except StopIteration:
-                break
             await asyncio.sleep_ms(0)
         return await site.answer()
 
