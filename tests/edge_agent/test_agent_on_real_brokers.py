@@ -297,6 +297,7 @@ async def test_the_site_works_from_a_cold_start_without_the_cloud(stand):
         await cloud.until_event(codes.PASSAGE)
 
 
+@pytest.mark.timeout(900)
 async def test_an_agent_killed_at_any_moment_loses_no_event(stand):
     count = 120
     async with cloud_stub(stand) as cloud:
