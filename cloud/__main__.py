@@ -16,7 +16,12 @@ from cloud.kit.settings import SettingsError, load_settings
 
 
 @click.group(invoke_without_command=True)
-@click.option("--roles", default="api,parking,relay,ingress", show_default=True, metavar="ROLE,...")
+@click.option(
+    "--roles",
+    default="api,parking,relay,ingress,exchange",
+    show_default=True,
+    metavar="ROLE,...",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="0 lets the system choose one.")
 @click.pass_context

@@ -22,6 +22,7 @@ from cloud.audit import wire as audit
 from cloud.devices import wire as devices
 from cloud.devices.live import RoomLive, SiteRoom
 from cloud.events import wire as events
+from cloud.exchange import wire as trading_venue
 from cloud.kit.clock import Clock, SystemClock, clock_from
 from cloud.kit.crypto import load_or_create_cipher
 from cloud.kit.database import AsyncSession, Database, open_database
@@ -55,6 +56,9 @@ def wire_features(kit: Kit) -> tuple[Feature, ...]:
         kit, stream.outbox, policies=LotPolicies(), live=RoomLive(realtime.hub)
     )
     car_parks = parking.Parking(kit, devices=site_devices, ledger=ledger, notices=realtime.notices)
+    exchange = trading_venue.Exchange(
+        kit, stream, accounts=accounts, ledger=ledger, realtime=realtime
+    )
     for room in (
         SiteRoom(site_devices),
         LotRoom(kit.database, car_parks.occupancy),
@@ -70,6 +74,7 @@ def wire_features(kit: Kit) -> tuple[Feature, ...]:
         wire_realtime(kit, realtime, accounts.access_tokens),
         devices.wire(site_devices),
         parking.wire(kit, car_parks, stream.bus),
+        trading_venue.wire(exchange),
     )
 
 

@@ -20,6 +20,7 @@ from cloud.kit.settings import Settings
 log = structlog.get_logger()
 
 GRACE_S = 5
+SERVING = (ProcessRole.API, ProcessRole.EXCHANGE)
 STUCK_CLIENT_MS = 30_000
 
 
@@ -48,7 +49,7 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
     async with open_kit(settings) as kit:
         features = wire_features(kit)
         config = uvicorn.Config(
-            build_asgi(kit, features, has_api=ProcessRole.API in roles),
+            build_asgi(kit, features, has_api=not roles.isdisjoint(SERVING)),
             http="httptools",
             ws="websockets-sansio",
             ws_max_size=settings.ws_message_bytes_max,

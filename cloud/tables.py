@@ -13,13 +13,16 @@ from cloud.devices.mqtt import tables as mqtt
 from cloud.devices.rights import tables as device_rights
 from cloud.devices.sites import tables as sites
 from cloud.events import tables as events
+from cloud.exchange import tables as exchange
 from cloud.kit import idempotency
 from cloud.ledger import tables as ledger
 from cloud.parking import tables as parking
 
 DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
 
+EXCHANGE = (exchange,)
+
 # Importing a feature's tables registers them; add one line for each.
-TABLES = (idempotency, events, users, auth, audit, ledger, *DEVICES, parking)
+TABLES = (idempotency, events, users, auth, audit, ledger, *DEVICES, parking, *EXCHANGE)
 
 METADATA = SQLModel.metadata

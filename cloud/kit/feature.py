@@ -32,6 +32,7 @@ class ProcessRole(StrEnum):
     PARKING = "parking"
     RELAY = "relay"
     INGRESS = "ingress"
+    EXCHANGE = "exchange"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The trading venue: one engine behind one sequencer, its tables, interfaces and streams."""
