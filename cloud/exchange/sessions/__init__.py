@@ -1,0 +1,1 @@
+"""When the venue trades: its calendar, and the commands that follow from the time of day."""
