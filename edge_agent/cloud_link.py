@@ -140,7 +140,8 @@ class CloudLink:
             await self._send_report()
             await asyncio.sleep(REPORT_GAP_S)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._report_due.wait(), self._report_every_s)
+                async with asyncio.timeout(self._report_every_s):
+                    await self._report_due.wait()
 
     async def _send_report(self) -> None:
         if self.make_report is None:
@@ -165,7 +166,8 @@ class CloudLink:
                 self._waiting_since_ms = self._clock.up_ms()
             await self._publish(topics.SITE_EVENTS, payload)
             with contextlib.suppress(TimeoutError):
-                ack = await asyncio.wait_for(self._acked, wait_s)
+                async with asyncio.timeout(wait_s):
+                    ack = await self._acked
                 break
             wait_s = min(ACK_WITHIN_S_MAX, wait_s * 2)
         self._in_flight = self._waiting_since_ms = None

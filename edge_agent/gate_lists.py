@@ -143,7 +143,8 @@ class GateLists:
             # A large site must not spend its days making lists.
             await asyncio.sleep(max(self._gather_s, 10 * (loop.time() - began)))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_EVERY_S)
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._changed.wait()
             self._changed.clear()
 
     async def _renew(self, picture: Picture, state: ListState) -> list[str]:

@@ -16,6 +16,8 @@ from typing import Final, Protocol
 import aiomqtt
 import structlog
 
+from edge_agent.cancelled import end_if_cancelled
+
 log = structlog.get_logger()
 
 _FIRST_DELAY_MS: Final = 250
@@ -100,6 +102,7 @@ class Link:
             await client.publish(topic, payload, qos=qos, retain=retain)
         except aiomqtt.MqttError:
             return False
+        end_if_cancelled()
         return True
 
     async def run_forever(self) -> None:
@@ -113,7 +116,7 @@ class Link:
                 if self.is_up:
                     attempt = 0
                 await self._lost(error, is_first=attempt == 0)
-            _end_if_cancelled()
+            end_if_cancelled()
             delay_ms = retry_delay_ms(attempt, self._draw(), self._options.delay_ms_max)
             attempt += 1
             await self._sleep(delay_ms / 1000)
@@ -121,10 +124,11 @@ class Link:
     async def _serve(self, client: aiomqtt.Client) -> None:
         for topic_filter, qos in self._options.subscriptions:
             await client.subscribe(topic_filter, qos=qos)
+        end_if_cancelled()
         self._client = client
         log.info("link_up", link=self._options.name)
-        await self._handler.on_up()
         try:
+            await self._handler.on_up()
             async for message in client.messages:
                 payload = message.payload
                 if isinstance(payload, bytes | bytearray):
@@ -164,14 +168,3 @@ class Link:
             will=will,
             socket_options=_SOCKET_OPTIONS,
         )
-
-
-def _end_if_cancelled() -> None:
-    """Raise the cancellation this task was asked for, if closing a dead connection hid it.
-
-    aiomqtt raises MqttError while it leaves a connection that is gone, in place of the
-    CancelledError that made it leave; the loop would then go on for ever.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -1,6 +1,6 @@
-"""A guard for loops around redis-py on Python 3.11, where a cancellation can get lost.
+"""A guard for loops around redis-py and aiomqtt on Python 3.11, where a cancellation can get lost.
 
-redis-py sends within `asyncio.wait_for`, which before Python 3.12 returns normally when it is
+Both send within `asyncio.wait_for`, which before Python 3.12 returns normally when it is
 cancelled in the very moment its work is done: https://github.com/python/cpython/issues/86296.
 The loop around it would then go on for ever. It can go when Python 3.12 is the oldest supported.
 """

@@ -22,6 +22,7 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from edge_agent.cancelled import end_if_cancelled
 from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.ports import free_port
 from protocols import sealed
@@ -267,6 +268,7 @@ class CloudStub:
 
     async def say(self, leaf: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         await self.client.publish(topics.site(SITE, leaf), payload, qos=qos, retain=retain)
+        end_if_cancelled()
 
     async def desire(self, desired: SiteDesired) -> None:
         message = sealed.seal(SITE_KEY, macs.DESIRED, desired)
@@ -336,6 +338,7 @@ class GateStub:
 
     async def say(self, leaf: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         await self.client.publish(topics.gate(self.gate, leaf), payload, qos=qos, retain=retain)
+        end_if_cancelled()
 
     async def say_online(self, *, online: bool) -> None:
         message = msgspec.json.encode(Online(v=1, online=online, boot=self.boot))

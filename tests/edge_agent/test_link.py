@@ -1,6 +1,7 @@
 """A link ends when it is told to, also in the very moment its broker dies."""
 
 import asyncio
+import contextlib
 import ssl
 
 import aiomqtt
@@ -51,3 +52,62 @@ async def test_a_cancelled_link_ends_although_its_broker_is_gone(monkeypatch):
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+class SwallowingClient:
+    """Loses a cancellation that comes while it waits, as `asyncio.wait_for` may in Python 3.11."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self.waits = asyncio.Event()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_): ...
+
+    async def _wait(self, call: str) -> None:
+        if call == self._call and not self.waits.is_set():
+            self.waits.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    async def subscribe(self, *_, **__):
+        await self._wait("subscribe")
+
+    async def publish(self, *_, **__):
+        await self._wait("publish")
+
+    @property
+    async def messages(self):
+        await asyncio.Event().wait()
+        yield
+
+
+class Speaker(Nobody):
+    link: Link
+
+    async def on_up(self):
+        await self.link.publish("a/b", b"")
+
+
+@pytest.mark.parametrize("call", ["subscribe", "publish"])
+async def test_a_cancelled_link_ends_although_the_cancellation_was_swallowed(monkeypatch, call):
+    options = LinkOptions(
+        name="cloud",
+        host="127.0.0.1",
+        port=1,
+        tls=ssl.create_default_context(),
+        identifier="site-elm-street",
+        subscriptions=(("a/#", 1),),
+    )
+    handler = Speaker()
+    handler.link = link = Link(options, handler)
+    client = SwallowingClient(call)
+    monkeypatch.setattr(link, "_connected", lambda: client)
+    running = asyncio.create_task(link.run_forever())
+    await client.waits.wait()
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=5)
+    assert done
+    assert running.cancelled()

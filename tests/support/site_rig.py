@@ -17,6 +17,7 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from edge_agent.cancelled import end_if_cancelled
 from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.engines.micropython import micropython_path
 from launcher.ports import free_port
@@ -131,6 +132,7 @@ class AgentStub:
         """Raw bytes to a gate."""
         assert self._client is not None
         await self._client.publish(topics.gate(gate, leaf), payload, retain=retain)
+        end_if_cancelled()
 
     async def answer(self, gate: str, tap: messages.Tap, reason: str) -> None:
         """The sealed answer to a tap."""

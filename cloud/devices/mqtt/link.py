@@ -80,6 +80,7 @@ class Link:
             await self._client.publish(topic, payload, qos=qos, retain=retain)
         except MqttError as error:
             raise LinkDownError(str(error)) from error
+        end_if_cancelled()
 
     async def run(self) -> None:
         """Connect, receive, connect again; until cancelled."""
@@ -115,6 +116,7 @@ class Link:
             # QoS 0 throughout: what matters is acknowledged above MQTT, where it means "stored".
             await client.subscribe(topics.site("+", "up/#"), qos=0)
             await client.subscribe(topics.site("+", "state/#"), qos=0)
+            end_if_cancelled()
             self._client = client
             try:
                 yield client

@@ -11,6 +11,7 @@ import msgspec
 from aiomqtt import Client, MqttError, Will
 
 from cloud.devices.enrolment.ca import csr_pem, load_private_key, new_private_key_pem
+from cloud.events.cancelled import end_if_cancelled
 from protocols import sealed
 from protocols.enrolment import SiteIdentity, site_common_name
 from protocols.portable import codes, macs, topics
@@ -143,6 +144,7 @@ class Agent:
         """Publish."""
         topic = topics.site(self.model.site, leaf)
         await self.client.publish(topic, payload, qos=int(retain), retain=retain)
+        end_if_cancelled()
 
     async def send_batch(self, payload: bytes) -> EventsAck:
         """Send a batch and wait for its ack."""
