@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from launcher.errors import ExitCode, LauncherError
+from launcher.trade.commands import trade
 
 _EPILOG = """
 \b
@@ -147,6 +148,9 @@ def gate(gate: str | None, data: Path | None, pace: float | None) -> None:
     from launcher.tools import stand_at_gate
 
     sys.exit(stand_at_gate(data, gate, pace))
+
+
+main.add_command(trade)
 
 
 @main.group()
