@@ -5,7 +5,6 @@ Nothing here knows the web framework: `routes` feeds frames in, takes frames out
 
 import asyncio
 import base64
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ from cloud.accounts.user import User
 from cloud.kit.clock import Clock
 from cloud.kit.errors import UnauthenticatedError, UnavailableError
 from cloud.realtime import metrics
+from cloud.realtime.frame_queue import FrameQueue
 from cloud.realtime.hub import Hub
 from cloud.realtime.rooms import Room, UnknownRoomError
 from protocols.realtime import (
@@ -79,9 +79,7 @@ class Connection:
         self._clock = clock
         self._token = ""
         self._rooms: dict[str, Room] = {}
-        self._queue: deque[str] = deque()
-        self._queued_chars = 0
-        self._has_frames = asyncio.Event()
+        self._queue: FrameQueue[str] = FrameQueue(QUEUED_FRAMES_MAX, QUEUED_CHARS_MAX)
         self._opened_s = self._heard_s = self._sent_s = now_s
         self._checked_s = self._asked_s = now_s
         self._allowance = float(MESSAGES_BURST)
@@ -93,18 +91,11 @@ class Connection:
         """Queue a frame; a client that lets too many pile up is dropped, so others never wait."""
         if self.closed.done():
             return
-        if (
-            len(self._queue) >= QUEUED_FRAMES_MAX
-            or self._queued_chars + len(frame) > QUEUED_CHARS_MAX
-        ):
+        if not self._queue.put(frame, len(frame)):
             self.drop(
                 Code.SLOW_CONSUMER,
                 f"This connection fell {len(self._queue)} messages behind; reconnect and resume.",
             )
-            return
-        self._queue.append(frame)
-        self._queued_chars += len(frame)
-        self._has_frames.set()
 
     def send(self, message: Message) -> None:
         """Queue a message of this connection alone."""
@@ -126,12 +117,7 @@ class Connection:
 
     async def next_frame(self) -> str:
         """The next frame to send, when there is one."""
-        while not self._queue:
-            self._has_frames.clear()
-            await self._has_frames.wait()
-        frame = self._queue.popleft()
-        self._queued_chars -= len(frame)
-        return frame
+        return await self._queue.next()
 
     def sent(self, now_s: float) -> None:
         """A frame was handed to the network."""

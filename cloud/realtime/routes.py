@@ -1,12 +1,9 @@
 """`/ws`: joins a connection's state to the network, and keeps time for all of them."""
 
 import asyncio
-import contextlib
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from litestar import WebSocket
-from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 
 from cloud.accounts.access import Authenticator, public
@@ -14,6 +11,7 @@ from cloud.events.cancelled import end_if_cancelled
 from cloud.kit.clock import Clock
 from cloud.kit.errors import UnavailableError
 from cloud.realtime import metrics
+from cloud.realtime.attending import Closing, Socket, attend, loop_s
 from cloud.realtime.connection import RECHECK_S, ClosedBecause, Connection, goodbye
 from cloud.realtime.hub import Hub
 from protocols.realtime import CLOSE_CODES, Code
@@ -21,11 +19,8 @@ from protocols.realtime import CLOSE_CODES, Code
 log = structlog.get_logger()
 
 CONNECTIONS_MAX: Final = 10_000
-CLOSE_WITHIN_S: Final = 1.0
 TICK_S: Final = 1.0
 TURNS: Final = 10
-
-Socket = WebSocket[Any, Any, Any]
 
 
 class LiveConnections:
@@ -44,31 +39,17 @@ class LiveConnections:
         await socket.accept()
         self._opened += 1
         connection = Connection(
-            self._hub, self._authenticator, self._clock, _now_s(), turn=self._opened
+            self._hub, self._authenticator, self._clock, loop_s(), turn=self._opened
         )
         self._connections.add(connection)
         metrics.CONNECTIONS.set(len(self._connections))
         if len(self._connections) > CONNECTIONS_MAX:
             connection.drop(Code.UNAVAILABLE, "This server is full; try another in a moment.")
-        tasks = [
-            asyncio.ensure_future(_receive(socket, connection)),
-            asyncio.ensure_future(_send(socket, connection)),
-        ]
         try:
-            watched: set[asyncio.Future[Any]] = {*tasks, connection.closed}
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            await attend(socket, connection, _closing)
         finally:
-            connection.leave_all()
             self._connections.discard(connection)
             metrics.CONNECTIONS.set(len(self._connections))
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        if connection.closed.done():
-            await _close(socket, connection.closed.result())
-        for error in results:
-            if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
-                raise error
 
     async def run(self) -> None:
         """Heartbeats, deadlines and token checks, until cancelled; then say good-bye to all."""
@@ -86,7 +67,7 @@ class LiveConnections:
     def _tick(self, turn: int) -> None:
         """A thousand clients that came at once are not all asked at once."""
         for connection in tuple(self._connections):
-            if connection.turn % TURNS == turn and connection.tick(_now_s()):
+            if connection.turn % TURNS == turn and connection.tick(loop_s()):
                 self._unchecked[connection] = None
 
     async def _check_tokens(self) -> None:
@@ -100,42 +81,21 @@ class LiveConnections:
                 if connection.closed.done():
                     continue
                 try:
-                    await connection.check_token(_now_s())
+                    await connection.check_token(loop_s())
                 except UnavailableError:
                     self._unchecked.clear()
                 # Evenly over the time there is: a burst of checks would delay what is live.
                 await asyncio.sleep(RECHECK_S / (2 * len(self._connections) + 1))
 
 
-async def _receive(socket: Socket, connection: Connection) -> None:
-    while True:
-        message: Any = await socket.receive()
-        if message["type"] != "websocket.receive":
-            return
-        frame = message.get("text")
-        await connection.receive(message["bytes"] if frame is None else frame, _now_s())
-
-
-async def _send(socket: Socket, connection: Connection) -> None:
-    while True:
-        frame = await connection.next_frame()
-        await socket.send({"type": "websocket.send", "bytes": None, "text": frame})
-        connection.sent(_now_s())
-
-
-async def _close(socket: Socket, because: ClosedBecause) -> None:
-    """Say why and close; a client that does not read is not waited for."""
-    with contextlib.suppress(TimeoutError, WebSocketDisconnect):
-        async with asyncio.timeout(CLOSE_WITHIN_S):
-            if because.code is not Code.SLOW_CONSUMER:
-                await socket.send(
-                    {"type": "websocket.send", "bytes": None, "text": goodbye(because)}
-                )
-            await socket.close(CLOSE_CODES[because.code], because.message[:100])
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
+def _closing(because: ClosedBecause) -> Closing:
+    """A client that is dropped for not reading would not read a last frame either."""
+    is_reading = because.code is not Code.SLOW_CONSUMER
+    return Closing(
+        CLOSE_CODES[because.code],
+        because.message,
+        goodbye(because) if is_reading else None,
+    )
 
 
 def live_route(connections: LiveConnections) -> WebsocketRouteHandler:
