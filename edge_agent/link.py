@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import aiomqtt
 import structlog
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.cancelled import end_if_cancelled
 
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 _FIRST_DELAY_MS: Final = 250
 _KEEPALIVE_S: Final = 10
 _TIMEOUT_S: Final = 5.0
+_REFUSED: Final = 0x80
 # Nagle with delayed acknowledgement costs 44 ms a hop.
 _SOCKET_OPTIONS: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
@@ -123,7 +125,10 @@ class Link:
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         for topic_filter, qos in self._options.subscriptions:
-            await client.subscribe(topic_filter, qos=qos)
+            granted = await client.subscribe(topic_filter, qos=qos)
+            if any(_number(code) >= _REFUSED for code in granted):
+                # Connected and deaf would look like a link that works.
+                raise aiomqtt.MqttError(f"The broker refused the subscription to {topic_filter}.")
         end_if_cancelled()
         self._client = client
         log.info("link_up", link=self._options.name)
@@ -168,3 +173,7 @@ class Link:
             will=will,
             socket_options=_SOCKET_OPTIONS,
         )
+
+
+def _number(code: int | ReasonCode) -> int:
+    return code if isinstance(code, int) else int(code.value)

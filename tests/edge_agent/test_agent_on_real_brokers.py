@@ -1,8 +1,10 @@
 """The agent as a process between two real brokers: taps, events, lists, orders, restarts."""
 
 import asyncio
+import contextlib
 import json
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -12,12 +14,15 @@ import aiomqtt
 import msgspec
 import pytest
 
+from edge_agent.link import Link, LinkOptions
+from protocols.broker_acl import nats_authorization, site_client
 from protocols.gate import LIST_PART_HEADER, Desired, GateAck
 from protocols.portable import codes, topics
 from protocols.portable.packed_list import PackedList
 from protocols.site import CommandBody, Event
 from tests.edge_agent.stand import (
     GATES,
+    SITE,
     SITE_KEY,
     CloudStub,
     GateStub,
@@ -416,3 +421,42 @@ def test_what_keeps_the_agent_from_starting_is_said_in_a_sentence(tmp_path, chan
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_link_whose_subscription_is_refused_does_not_count_as_up(stand):
+    context = ssl.create_default_context(cafile=str(stand.authority.certificate))
+    context.load_cert_chain(*stand.authority.issue("site-elm-street-2"))
+    stand.cloud_broker.permit(nats_authorization([site_client(SITE), site_client("elm-street-2")]))
+    tried_again = asyncio.Event()
+
+    async def look(_: float) -> None:
+        tried_again.set()
+        await asyncio.Event().wait()
+
+    class Deaf:
+        async def on_up(self):
+            pytest.fail("it hears nothing")
+
+        async def on_message(self, topic, payload, *, retained): ...
+
+        async def on_down(self): ...
+
+    link = Link(
+        LinkOptions(
+            name="cloud",
+            host="127.0.0.1",
+            port=stand.cloud_broker.port,
+            tls=context,
+            identifier="site-elm-street-2",
+            subscriptions=((topics.site(SITE, "down/#"), 1),),
+        ),
+        Deaf(),
+        sleep=look,
+    )
+    running = asyncio.create_task(link.run_forever())
+    async with asyncio.timeout(15):
+        await tried_again.wait()
+    assert not link.is_up
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
