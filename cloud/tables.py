@@ -14,13 +14,15 @@ from cloud.devices.rights import tables as device_rights
 from cloud.devices.sites import tables as sites
 from cloud.events import tables as events
 from cloud.exchange import tables as exchange
+from cloud.exchange.surveillance import tables as surveillance
+from cloud.exchange.venue import tables as venue
 from cloud.kit import idempotency
 from cloud.ledger import tables as ledger
 from cloud.parking import tables as parking
 
 DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
 
-EXCHANGE = (exchange,)
+EXCHANGE = (exchange, surveillance, venue)
 
 # Importing a feature's tables registers them; add one line for each.
 TABLES = (idempotency, events, users, auth, audit, ledger, *DEVICES, parking, *EXCHANGE)

@@ -1,0 +1,1 @@
+"""Risk limits by portfolio, what they refused, and who is told."""
