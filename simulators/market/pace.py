@@ -13,12 +13,13 @@ class Pace:
         self._saved = float(burst)
         self._at_s: float | None = None
 
-    def has_room(self, now_s: float) -> bool:
-        """Take one message's room if there is any. A clock that goes back gives none."""
+    def room(self, now_s: float) -> int:
+        """How many messages may go now. A clock that goes back adds nothing."""
         if self._at_s is not None and now_s > self._at_s:
             self._saved = min(self._burst, self._saved + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s
-        if self._saved < 1:
-            return False
+        return int(self._saved)
+
+    def take(self) -> None:
+        """One message goes."""
         self._saved -= 1
-        return True
