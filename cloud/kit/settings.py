@@ -204,6 +204,17 @@ class Settings:
         parse=_switch,
         default=False,
     )
+    exchange_schedule: str = _setting(
+        "CURB_EXCHANGE_SCHEDULE",
+        "when the venue trades: always, us-equities, manual (phases by command only), or a .toml",
+        default="always",
+    )
+    exchange_volatility_call_s: int = _setting(
+        "CURB_EXCHANGE_VOLATILITY_CALL_S",
+        "how long a volatility call lasts, in seconds, 1 to 3600",
+        parse=_whole(1, 3_600),
+        default=30,
+    )
     body_bytes_max: int = _setting(
         "CURB_BODY_BYTES_MAX",
         "the largest request body that is read, in bytes",

@@ -12,7 +12,7 @@ from benchmarks._journal import flow, store
 from cloud.exchange.journal import JournalError
 from cloud.exchange.recovery import recover
 from cloud.exchange.retention import NEWEST_KEPT, Taken, expired, is_due
-from cloud.exchange.snapshots import take
+from cloud.exchange.take_snapshot import take
 from trading import Engine
 from trading.commands import SetKillSwitch
 
