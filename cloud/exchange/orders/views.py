@@ -6,8 +6,9 @@ the two ways.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+import asyncpg
 import msgspec
 
 from cloud.exchange.wishes import Receipt
@@ -72,9 +73,9 @@ COLUMNS: Final = tuple(name for name in OrderView.__struct_fields__ if name != "
 SELECT: Final = "SELECT " + ", ".join(COLUMNS) + " FROM orders"  # noqa: S608 -- names of ours
 
 
-def view_of(row: Mapping[str, Any]) -> OrderView:
+def view_of(row: "asyncpg.Record") -> OrderView:
     """The order in a row read with `SELECT`."""
-    view = OrderView(**dict(row))
+    view = OrderView(**dict(row.items()))
     view.filled_ticks = int(view.filled_ticks)  # numeric in the database
     return view
 
@@ -96,7 +97,7 @@ def views_of(receipt: Receipt, kind: int, client_order_ids: Sequence[str]) -> li
         if isinstance(event, OrderAccepted):
             ordinal = len(views)
             named = client_order_ids[ordinal] if ordinal < len(client_order_ids) else ""
-            views[event.order_id] = _accepted(event, named, at)
+            views[event.order_id] = accepted_view(event, named, at)
     if kind:
         _join_group(kind, list(views.values()))
     for event in receipt.events:
@@ -104,7 +105,8 @@ def views_of(receipt: Receipt, kind: int, client_order_ids: Sequence[str]) -> li
     return list(views.values())
 
 
-def _accepted(event: OrderAccepted, client_order_id: str, at: datetime) -> OrderView:
+def accepted_view(event: OrderAccepted, client_order_id: str, at: datetime) -> OrderView:
+    """The order as it begins; "" where the trader gave no name."""
     terms: NewOrder = event.order
     return OrderView(
         id=event.order_id,
@@ -162,6 +164,7 @@ def _follow(views: Mapping[int, OrderView], event: object, at: datetime) -> None
     elif isinstance(event, OrderReduced):
         if (view := views.get(event.order_id)) is not None:
             view.remaining_units, view.reason = event.remaining_units, event.reason
+            view.quantity_units -= event.by_units
     elif isinstance(event, OrderActivated):
         if (view := views.get(event.order_id)) is not None:
             view.state, view.stop_ticks = event.state, event.stop_ticks
