@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from cloud.accounts.api_keys import tables as api_keys
 from cloud.accounts.auth import tables as auth
 from cloud.accounts.users import tables as users
 from cloud.audit import tables as audit
@@ -14,6 +15,8 @@ from cloud.devices.rights import tables as device_rights
 from cloud.devices.sites import tables as sites
 from cloud.events import tables as events
 from cloud.exchange import tables as exchange
+from cloud.exchange.alpaca import tables as alpaca
+from cloud.exchange.market_data import tables as market_data
 from cloud.exchange.surveillance import tables as surveillance
 from cloud.exchange.venue import tables as venue
 from cloud.kit import idempotency
@@ -22,9 +25,9 @@ from cloud.parking import tables as parking
 
 DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
 
-EXCHANGE = (exchange, surveillance, venue)
+EXCHANGE = (exchange, alpaca, market_data, surveillance, venue)
 
 # Importing a feature's tables registers them; add one line for each.
-TABLES = (idempotency, events, users, auth, audit, ledger, *DEVICES, parking, *EXCHANGE)
+TABLES = (idempotency, events, users, auth, api_keys, audit, ledger, *DEVICES, parking, *EXCHANGE)
 
 METADATA = SQLModel.metadata

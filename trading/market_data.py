@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trading.account_events import AuctionHeld, BandsChanged, InstrumentListed, PhaseChanged
 from trading.event_base import Event
+from trading.instruments import CLOSED, Instrument, instrument_of
 from trading.order_events import (
     OrderCancelled,
     OrderExpired,
@@ -192,7 +193,7 @@ class Status:
     """The market's rules changed: its phase or bands, or an auction was held.
 
     kind PHASE: `phase` and `reason`. BANDS: `lower_ticks`, `upper_ticks` (0: none). AUCTION:
-    `price_ticks`, `units` (0 where nothing crossed). LISTED: the instrument is new or changed.
+    `phase` it ended, `price_ticks`, `units` (0 where nothing crossed). LISTED: new or changed.
     """
 
     def __init__(
@@ -275,10 +276,11 @@ class Update:
 
 
 class InstrumentData:
-    """One instrument's public state; a phase of 0 is not known."""
+    """One instrument's public state; None and a phase of 0: not known yet."""
 
     def __init__(self, instrument_id: int) -> None:
         self.instrument_id: int = instrument_id
+        self.instrument: Instrument | None = None
         self.book: PublicBook = PublicBook()
         self.phase: int = 0
         self.lower_ticks: int = 0
@@ -349,6 +351,7 @@ class MarketData:
         data = MarketData()
         for market in markets:
             one = data.of(market.instrument.instrument_id)
+            one.instrument = market.instrument
             one.phase = market.phase
             one.lower_ticks, one.upper_ticks = market.lower_ticks, market.upper_ticks
             for side, half in ((BUY, market.bids), (SELL, market.asks)):
@@ -371,6 +374,10 @@ class MarketData:
             handler = _HANDLERS.get(event.KIND)
             if handler is not None:
                 handler(self, event, at_ns)
+
+    def has_changes(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._touched)
 
     def take(self) -> list[Update]:
         """What changed since the last taking, by instrument, in the order of first change."""
@@ -455,11 +462,22 @@ def _bands_changed(data: MarketData, event: BandsChanged, at_ns: int) -> None:
 
 def _auction_held(data: MarketData, event: AuctionHeld, at_ns: int) -> None:
     one = data.touch(event.instrument_id, at_ns)
-    one.status(Status(AUCTION, at_ns, price_ticks=event.price_ticks, units=event.volume_units))
+    one.status(
+        Status(
+            AUCTION,
+            at_ns,
+            phase=one.phase,
+            price_ticks=event.price_ticks,
+            units=event.volume_units,
+        )
+    )
 
 
 def _listed(data: MarketData, event: InstrumentListed, at_ns: int) -> None:
-    data.touch(event.instrument_id, at_ns).status(Status(LISTED, at_ns))
+    one = data.touch(event.instrument_id, at_ns)
+    one.instrument = instrument_of(event.parameters)
+    one.phase = one.phase or CLOSED
+    one.status(Status(LISTED, at_ns))
 
 
 _HANDLERS: Final[dict[int, Callable[[MarketData, Any, int], None]]] = {

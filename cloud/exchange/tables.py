@@ -217,6 +217,7 @@ class TradeRow(SQLModel, table=True):
     __table_args__ = (
         Index("trades_maker_portfolio_id_id_idx", "maker_portfolio_id", "id"),
         Index("trades_taker_portfolio_id_id_idx", "taker_portfolio_id", "id"),
+        Index("trades_instrument_id_at_id_idx", "instrument_id", "at", "id"),
     )
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))

@@ -1,0 +1,1 @@
+"""Market data: providers feed it, streams, history and latest values come out of it."""

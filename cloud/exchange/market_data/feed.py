@@ -1,0 +1,312 @@
+"""One feed: what a provider tells becomes public state, and messages for whoever listens.
+
+`take` only brings the state up to date, which costs microseconds; messages are made, encoded once
+and handed out by `run`, at its own pace. When there is more than it can hand out, books and quotes
+are netted; trades, order changes and statuses are not.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol, TypeVar
+
+from cloud.events.cancelled import end_if_cancelled
+from cloud.exchange.market_data import bodies
+from cloud.exchange.market_data.listed import Listed
+from cloud.exchange.market_data.messages import Batch, StreamMessage
+from cloud.exchange.market_data.streams import Listener, Streams
+from protocols.market_book import CHANNEL_TYPES
+from trading.bars import DAY, MINUTE, SECOND, Bar, BarLadder
+from trading.event_base import Event
+from trading.instruments import CLOSED
+from trading.market_data import (
+    AUCTION,
+    BANDS,
+    PHASE,
+    InstrumentData,
+    MarketData,
+    Status,
+    Trade,
+    Update,
+)
+
+Told = TypeVar("Told")
+
+PAUSE_S: Final = 0.005
+"""Between two hand-outs: what comes within it goes out together."""
+SLICE: Final = 64
+"""So many connections are served before orders and others get their turn again."""
+
+
+class Watcher(Protocol):
+    """Who must know more than clients do: the recorder, the cache, the rooms."""
+
+    def updated(self, quote: "Quote", update: Update) -> None:
+        """Something of the instrument changed."""
+        ...
+
+    def ended(self, listed: Listed, bar: Bar) -> None:
+        """A bar is complete."""
+        ...
+
+
+class Quote:
+    """The latest of one instrument; bars None where nothing traded."""
+
+    def __init__(self, listed: Listed, data: InstrumentData) -> None:
+        self.listed = listed
+        self.data = data
+        self.top = data.top()
+        self.top_at_ns = data.at_ns
+        self.last: Trade | None = data.last
+        self.ladder = BarLadder()
+        self.last_minute: Bar | None = None
+        self.last_day: Bar | None = None
+        self.day_before: Bar | None = None
+
+    def minute(self) -> Bar | None:
+        """The latest minute's bar, one in progress if it is the first."""
+        return self.last_minute or self.ladder.current(MINUTE)
+
+    def days(self) -> tuple[Bar | None, Bar | None]:
+        """The latest day's bar and the one before."""
+        current = self.ladder.current(DAY)
+        return (self.last_day, self.day_before) if current is None else (current, self.last_day)
+
+
+class Feed:
+    """The public state of one provider's instruments, and their streams.
+
+    name: as in `/v2/{name}`. new_epoch: a name for a numbering that was never used before.
+    day_offset_ns: local time's lead over UTC at an instant, for daily bars.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        new_epoch: Callable[[], str],
+        day_offset_ns: Callable[[int], int],
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        self.name = name
+        self.is_ready = False
+        self.streams = Streams(new_epoch())
+        self.quotes: dict[str, Quote] = {}
+        self.now_ns = 0
+        self.on_begin: Callable[[], None] = lambda: None
+        self._new_epoch = new_epoch
+        self._day_offset_ns = day_offset_ns
+        self._watchers = watchers
+        self._data = MarketData()
+        self._symbols: dict[int, str] = {}
+        self._has_news = asyncio.Event()
+        self._has_bars = True
+        self._waiting: list[tuple[int, Trade]] = []
+
+    # --- what providers tell
+
+    def begin(self, data: MarketData, at_ns: int, *, has_bars: bool = True) -> None:
+        """Start from this state, with a new numbering; who listened must come again.
+
+        has_bars: False if `seed` will tell the bars so far; trades wait for it.
+        """
+        self._data = data
+        self.now_ns = at_ns
+        self.streams = Streams(self._new_epoch())
+        self.quotes, self._symbols, self._waiting = {}, {}, []
+        for one in data.instruments.values():
+            self._list(one)
+            one.at_ns = at_ns
+        for quote in self.quotes.values():
+            quote.top_at_ns = at_ns
+        self._has_bars = has_bars
+        self.is_ready = True
+        self.on_begin()
+
+    def end(self) -> None:
+        """Nothing is known any more, until the next `begin`."""
+        self.is_ready = False
+        self.on_begin()
+
+    def take(self, events: Sequence[Event], at_ns: int) -> None:
+        """Take in what one command, at that time, brought about. Quick; never raises."""
+        self.now_ns = max(self.now_ns, at_ns)
+        self._data.apply(events, at_ns)
+        if not self._has_news.is_set() and self._data.has_changes():
+            self._has_news.set()
+
+    def seed(self, seconds: Iterable[tuple[int, Bar]], last_trade_id: int) -> None:
+        """The bars so far, as seconds in order; then the trades that waited and are not in them."""
+        for instrument_id, bar in seconds:
+            quote = self._quote_of(instrument_id)
+            if quote is not None:
+                for ended in self._ladder(quote, bar.starts_ns).take(bar):
+                    self._ended(quote, ended, is_news=False)
+        self._has_bars = True
+        waiting, self._waiting = self._waiting, []
+        for instrument_id, trade in waiting:
+            quote = self._quote_of(instrument_id)
+            if quote is not None and trade.trade_id > last_trade_id:
+                self._count(quote, trade)
+
+    def note_trade(self, instrument_id: int, trade: Trade) -> None:
+        """A trade that the state of `begin` knows already, but no bar."""
+        self._waiting.append((instrument_id, trade))
+
+    # --- what clients hear
+
+    async def run(self) -> None:
+        """Hand out what there is to tell, until cancelled."""
+        while True:
+            end_if_cancelled()
+            await self._has_news.wait()
+            self._has_news.clear()
+            self.write()
+            for batch, listeners in self.streams.take():
+                await _hand_out(batch, listeners)
+            await asyncio.sleep(PAUSE_S)
+
+    def advance(self, now_ns: int) -> None:
+        """Time has come so far: bars end."""
+        self.now_ns = max(self.now_ns, now_ns)
+        if not self._has_bars:
+            return
+        for quote in self.quotes.values():
+            for bar in self._ladder(quote, now_ns).advance(now_ns):
+                self._ended(quote, bar)
+
+    def write(self) -> None:
+        """Turn all changes so far into numbered messages; `run` does, and tests."""
+        for update in self._data.take():
+            quote = self._quote_of(update.instrument_id)
+            if quote is not None:
+                self._tell(quote, update)
+
+    def deliver(self) -> None:
+        """Hand out everything at once; for whoever has no `run`."""
+        self.write()
+        for batch, listeners in self.streams.take():
+            for listener in listeners:
+                listener.offer(batch)
+
+    def snapshot(self, channel: str, symbol: str) -> StreamMessage | None:
+        """A book's state at its stream's present number; None for a symbol nobody knows."""
+        # What is not written yet would else be in the snapshot and come again behind it.
+        self.write()
+        quote = self.quotes.get(symbol)
+        if quote is None:
+            return None
+        if channel == "orderbooks":
+            body = bodies.book_snapshot_body(quote.listed, quote.data)
+        else:
+            body = bodies.orders_snapshot_body(quote.listed, quote.data)
+        head = {"T": CHANNEL_TYPES[channel], "S": symbol}
+        seq = self.streams.stream(channel, symbol).seq
+        place = {"seq": seq, "epoch": self.streams.epoch}
+        return StreamMessage({**head, **body, **place}, quote.data.at_ns, seq)
+
+    # --- how
+
+    def _tell(self, quote: Quote, update: Update) -> None:
+        listed = quote.listed
+        for trade in update.trades:
+            quote.last = trade
+            self._add("trades", listed, trade.at_ns, bodies.trade_body, trade)
+            self._count(quote, trade)
+        at_ns = update.at_ns
+        if update.top is not None:
+            quote.top, quote.top_at_ns = update.top, at_ns
+            self._add("quotes", listed, at_ns, bodies.quote_body, update.top)
+        if update.levels:
+            self._add("orderbooks", listed, at_ns, bodies.book_body, update.levels)
+        if update.orders:
+            self._add("bookOrders", listed, at_ns, bodies.orders_body, update.orders)
+        for status in update.statuses:
+            self._tell_status(listed, status)
+        for watcher in self._watchers:
+            watcher.updated(quote, update)
+
+    def _tell_status(self, listed: Listed, status: Status) -> None:
+        if status.kind == PHASE:
+            self._add("statuses", listed, status.at_ns, bodies.phase_body, status)
+        elif status.kind == AUCTION:
+            self._add("statuses", listed, status.at_ns, bodies.auction_body, status)
+        elif status.kind == BANDS:
+            self._add("lulds", listed, status.at_ns, bodies.band_body, status)
+
+    def _add(
+        self,
+        channel: str,
+        listed: Listed,
+        at_ns: int,
+        make: Callable[[Listed, Told], bodies.Body],
+        what: Told,
+    ) -> None:
+        if self.streams.is_wanted(channel, listed.symbol, self.now_ns):
+            self.streams.add(channel, listed.symbol, make(listed, what), at_ns)
+        else:
+            self.streams.skip(channel, listed.symbol)
+
+    def _count(self, quote: Quote, trade: Trade) -> None:
+        if not self._has_bars:
+            self._waiting.append((quote.listed.id, trade))
+            return
+        ladder = self._ladder(quote, trade.at_ns)
+        for bar in ladder.add(trade.price_ticks, trade.units, trade.at_ns):
+            self._ended(quote, bar)
+
+    def _ended(self, quote: Quote, bar: Bar, *, is_news: bool = True) -> None:
+        listed = quote.listed
+        if bar.span_s == MINUTE:
+            quote.last_minute = bar
+        elif bar.span_s == DAY:
+            quote.last_day, quote.day_before = bar, quote.last_day
+        for watcher in self._watchers:
+            watcher.ended(listed, bar)
+        if not is_news:
+            return
+        self._has_news.set()
+        if bar.span_s == SECOND:
+            self._add_bar("secondBars", listed, bar)
+        elif bar.span_s == MINUTE:
+            self._add_bar("bars", listed, bar)
+            day = quote.ladder.current(DAY)
+            if day is not None:
+                self._add_bar("dailyBars", listed, day)
+
+    def _add_bar(self, channel: str, listed: Listed, bar: Bar) -> None:
+        self._add(channel, listed, bar.starts_ns, bodies.bar_body, bar)
+
+    def _ladder(self, quote: Quote, at_ns: int) -> BarLadder:
+        quote.ladder.offset_ns = self._day_offset_ns(at_ns)
+        return quote.ladder
+
+    def _quote_of(self, instrument_id: int) -> Quote | None:
+        data = self._data.of(instrument_id)
+        symbol = self._symbols.get(instrument_id)
+        if symbol is None or self.quotes[symbol].listed.instrument is not data.instrument:
+            return self._list(data)
+        return self.quotes[symbol]
+
+    def _list(self, data: InstrumentData) -> Quote | None:
+        """Make an instrument known, or changed: it keeps its bars, not its old symbol."""
+        if data.instrument is None:
+            return None
+        listed = Listed(data.instrument)
+        quote = Quote(listed, data)
+        before = self.quotes.pop(self._symbols.get(listed.id, ""), None)
+        if before is not None:
+            quote.ladder, quote.last_minute = before.ladder, before.last_minute
+            quote.last_day, quote.day_before = before.last_day, before.day_before
+            quote.last = before.last
+        self._symbols[listed.id] = listed.symbol
+        self.quotes[listed.symbol] = quote
+        data.phase = data.phase or CLOSED
+        return quote
+
+
+async def _hand_out(batch: Batch, listeners: Sequence[Listener]) -> None:
+    for number, listener in enumerate(listeners, 1):
+        listener.offer(batch)
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
