@@ -21,7 +21,9 @@ TRANSFERS: Final = "exchange.transfers"
 `withdrawal_reserved`, `withdrawal_ended`. The body is a `VenueFact`."""
 
 VIOLATIONS: Final = "exchange.violations"
-"""One event `risk_violated` for each order that risk refused. The body is a `VenueFact`."""
+"""One event `risk_violated` for each batch in which risk refused something: `RiskViolated`."""
+
+RISK_VIOLATED: Final = "risk_violated"
 
 BATCH_COMMITTED: Final = "batch_committed"
 
@@ -39,6 +41,22 @@ class BatchCommitted(msgspec.Struct, frozen=True):
     trades: int
     portfolios: list[int]
     is_cut: bool = False
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """Something that risk refused; `reason` is a `trading.reasons.Reason`."""
+
+    sequence: int
+    portfolio_id: int
+    instrument_id: int
+    reason: int
+
+
+class RiskViolated(msgspec.Struct, frozen=True):
+    """What risk refused in a batch; at most 1,000, the rest is in `risk_violations`."""
+
+    at_ns: int
+    violations: list[Violation]
 
 
 class VenueFact(msgspec.Struct, frozen=True):

@@ -1,11 +1,22 @@
 """The one task that owns the engine: it numbers wishes, applies them, stores them, then answers.
 
 `lead` runs while this process is the leader; see docs/trading.md for what is promised to callers.
+While one batch commits the next is matched, and never more than one is in flight: what arrives
+meanwhile waits for the one after. A failed commit ends `lead`, and with it the process: memory is
+ahead of the journal then, and the journal is what counts.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Final
 
+from cloud.events.outbox import Outbox
+from cloud.exchange.applying import Applied, Desk, Waiting
+from cloud.exchange.leader import Lead
+from cloud.exchange.order_names import load_names
+from cloud.exchange.order_rows import OrderRows, load_order_rows
+from cloud.exchange.store import prepare, store
 from cloud.exchange.wishes import (
     CommittedBatch,
     ExchangeBusy,
@@ -14,6 +25,8 @@ from cloud.exchange.wishes import (
     Wish,
     WishTooLarge,
 )
+from cloud.kit.clock import Clock
+from cloud.kit.errors import AppError
 from trading import Engine
 
 __all__ = [
@@ -27,7 +40,13 @@ __all__ = [
     "WishTooLarge",
 ]
 
+WAITING_MAX: Final = 20_000
+BATCH_MAX: Final = 500
+"""About ten milliseconds of matching and storing: what a client waits at most for others' work."""
+
 Listener = Callable[[CommittedBatch], None]
+Beginner = Callable[[Engine], None]
+Answer = Callable[[Receipt | AppError], None]
 
 
 class Sequencer:
@@ -35,29 +54,70 @@ class Sequencer:
 
     engine: read only. Between awaits it is as after the last batch applied, which may not be
     committed yet. While this process does not lead, it is whatever the last leader left, or empty.
+    order_rows: which rows go on with live orders; the same holds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
         self.engine = Engine()
+        self.order_rows = OrderRows()
+        self._outbox = outbox
+        self._clock = clock
         self._is_leading = False
-        self._listeners: list[Listener] = []
+        self._listeners: tuple[Listener, ...] = ()
+        self._beginners: tuple[Beginner, ...] = ()
+        self._waiting: deque[Waiting] = deque()
+        self._has_work = asyncio.Event()
+        self._committed = 0
 
     @property
     def is_leading(self) -> bool:
         """Whether wishes are taken now."""
         return self._is_leading
 
-    def offer(self, wish: Wish) -> asyncio.Future[Receipt]:
-        """Take a wish; the receipt comes after its commit. Never blocks.
+    @property
+    def committed_sequence(self) -> int:
+        """The last command of the last batch that this process has committed or recovered."""
+        return self._committed
 
-        The future fails with ExchangeUnavailable when the process loses the lead on the way:
-        then nobody knows whether it was done, and the same client_order_id asks safely again.
+    def post(self, wish: Wish, answer: Answer) -> None:
+        """Take a wish; `answer` is called, quickly and without raising, after its commit.
+
+        It gets an AppError instead when that is refused before the engine, or when the process
+        loses the lead on the way: then nobody knows whether it was done, and the same
+        client_order_id asks safely again.
 
         Raises:
             ExchangeUnavailable: this process does not lead.
             ExchangeBusy: too many wishes wait.
         """
-        raise ExchangeUnavailable
+        if not self._is_leading:
+            raise ExchangeUnavailable
+        if len(self._waiting) >= WAITING_MAX:
+            raise ExchangeBusy(len(self._waiting))
+        self._waiting.append((wish, answer))
+        self._has_work.set()
+
+    def offer(self, wish: Wish) -> asyncio.Future[Receipt]:
+        """Take a wish; the receipt comes after its commit. Never blocks.
+
+        The future fails with what `post` would have given to `answer`.
+
+        Raises:
+            ExchangeUnavailable: this process does not lead.
+            ExchangeBusy: too many wishes wait.
+        """
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+        def answer(outcome: Receipt | AppError) -> None:
+            if future.done():
+                return
+            if isinstance(outcome, AppError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.post(wish, answer)
+        return future
 
     async def submit(self, wish: Wish) -> Receipt:
         """`offer`, and wait."""
@@ -68,9 +128,114 @@ class Sequencer:
 
         The listener must be quick and never raise; call what this returns to end it.
         """
-        self._listeners.append(listener)
+        self._listeners = (*self._listeners, listener)
 
         def end() -> None:
-            self._listeners.remove(listener)
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
 
         return end
+
+    def on_lead(self, begin: Beginner) -> None:
+        """Be called whenever this process begins to lead, before the first wish is taken.
+
+        It gets the recovered engine, all of whose commands are committed; the first batch that
+        listeners hear of is the one after. Quick, and never raises.
+        """
+        self._beginners = (*self._beginners, begin)
+
+    async def lead(self, engine: Engine, lead: Lead) -> None:
+        """Take wishes, until cancelled or until a batch cannot be stored.
+
+        engine: at the end of the journal; it belongs to the sequencer from here on.
+
+        Raises:
+            LeadLost: the lock is gone. asyncpg.PostgresError, OSError: a commit failed, or
+                nobody knows whether it did. The engine must not be used for anything after that.
+        """
+        async with lead.writing() as connection:
+            await prepare(connection)
+            names = await load_names(connection)
+            order_rows = await load_order_rows(connection, engine.venue.orders)
+        self.engine, self.order_rows = engine, order_rows
+        self._committed = engine.sequence
+        for begin in self._beginners:
+            begin(engine)
+        desk = Desk(engine, order_rows, names, outbox=self._outbox, clock=self._clock)
+        # One batch at most stands between the two: applied, while the one before it commits.
+        handed: asyncio.Queue[Applied] = asyncio.Queue()
+        room = asyncio.Semaphore(1)
+        unanswered: deque[Applied] = deque()
+        self._is_leading = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._match(desk, handed, room, unanswered), name="match")
+                group.create_task(self._commit(lead, handed, room, unanswered), name="commit")
+        except* Exception as problems:
+            raise problems.exceptions[0] from problems
+        finally:
+            self._is_leading = False
+            self._refuse_all(unanswered)
+
+    async def _match(
+        self,
+        desk: Desk,
+        handed: asyncio.Queue[Applied],
+        room: asyncio.Semaphore,
+        unanswered: deque[Applied],
+    ) -> None:
+        while True:
+            await self._has_work.wait()
+            await room.acquire()
+            applied = desk.apply(self._waiting, BATCH_MAX)
+            if not self._waiting:
+                self._has_work.clear()
+            unanswered.append(applied)
+            handed.put_nowait(applied)
+
+    async def _commit(
+        self,
+        lead: Lead,
+        handed: asyncio.Queue[Applied],
+        room: asyncio.Semaphore,
+        unanswered: deque[Applied],
+    ) -> None:
+        while True:
+            applied = await handed.get()
+            room.release()
+            if applied.stored is not None:
+                await _finish(self._store(lead, applied))
+                self._committed = applied.stored.last_sequence
+            unanswered.popleft()
+            applied.answer_all()
+            if applied.stored is not None:
+                self._outbox.committed()
+                batch = applied.committed()
+                for listener in self._listeners:
+                    listener(batch)
+
+    async def _store(self, lead: Lead, applied: Applied) -> None:
+        assert applied.stored is not None, "only batches with commands are stored"
+        async with lead.writing() as connection:
+            await store(connection, applied.stored)
+
+    def _refuse_all(self, unanswered: deque[Applied]) -> None:
+        unknown = ExchangeUnavailable(
+            "The exchange stopped before it could say whether this was done; "
+            "ask again with the same client_order_id."
+        )
+        for applied in unanswered:
+            applied.refuse_all(unknown)
+        nothing_done = ExchangeUnavailable()
+        while self._waiting:
+            self._waiting.popleft()[1](nothing_done)
+        self._has_work.clear()
+
+
+async def _finish(work: Coroutine[None, None, None]) -> None:
+    """Let a commit that has begun come to its end, also when the process is told to stop."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -53,8 +53,9 @@ class CommittedBatch(msgspec.Struct, frozen=True):
     events: a list for each command; balances and positions, as they are after the whole batch,
         behind the last one's.
     wishes: what each command was made of, in the same order.
-    order_rows: engine order id -> row that goes on with it, for orders that have been replaced and
-        that an event of this batch names. All others have the row of their own number.
+    order_rows: engine order id -> row, of orders that an event of this batch names and that had
+        been replaced before it. All others had the row of their own number; an `OrderReplaced` in
+        the batch gives its order the row `order_rows.replacement_row(event.sequence)` from there.
     """
 
     first_sequence: int

@@ -122,8 +122,10 @@ _STATEMENTS = (
     "CREATE INDEX orders_portfolio_id_id_idx ON orders (portfolio_id, id)",
     """CREATE UNIQUE INDEX orders_portfolio_id_client_order_id_key
         ON orders (portfolio_id, client_order_id) WHERE client_order_id IS NOT NULL""",
-    # Few: which rows go on with orders that were replaced is asked at every start.
-    """CREATE INDEX orders_replaces_idx ON orders (replaces) WHERE replaces IS NOT NULL""",
+    # Few: which rows go on with orders that were replaced is asked at every start. (No index may
+    # name a column that fills and ends change: they would have to be entered into all of them.)
+    """CREATE INDEX orders_engine_order_id_idx ON orders (engine_order_id)
+        WHERE replaces IS NOT NULL""",
     "CREATE INDEX orders_parent_id_idx ON orders (parent_id) WHERE parent_id IS NOT NULL",
     """CREATE TABLE trades (
         id bigint PRIMARY KEY,
