@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trading.book import BookOrder, HalfBook
-from trading.matching import Step, match
+from trading.matching import Steps, match
 from trading.orders import ALLOW
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from mypy_extensions import i64
 
 
-def drive(flow: list[tuple[i64, i64, i64, i64]]) -> tuple[list[Step], list[int]]:
+def drive(flow: list[tuple[i64, i64, i64, i64]]) -> tuple[Steps, list[int]]:
     """Every trade of the flow, and the taker of each."""
     bids, asks = HalfBook(True), HalfBook(False)
     live: dict[int, BookOrder] = {}
-    steps: list[Step] = []
+    steps = Steps()
     takers: list[int] = []
     for kind, order_id, price, quantity in flow:
         if kind == 0:
@@ -30,9 +30,9 @@ def drive(flow: list[tuple[i64, i64, i64, i64]]) -> tuple[list[Step], list[int]]
             continue
         is_buy: bool = kind == 1
         order = BookOrder(order_id, is_buy, price, quantity, 0, ALLOW, 0)
-        before: i64 = len(steps)
+        before: i64 = steps.count
         match(asks if is_buy else bids, order, price, steps)
-        after: i64 = len(steps)
+        after: i64 = steps.count
         while before < after:
             takers.append(order_id)
             before += 1
@@ -45,9 +45,9 @@ def drive(flow: list[tuple[i64, i64, i64, i64]]) -> tuple[list[Step], list[int]]
     return steps, takers
 
 
-def trades(steps: list[Step], takers: list[int]) -> list[tuple[int, int, int, int]]:
+def trades(steps: Steps, takers: list[int]) -> list[tuple[int, int, int, int]]:
     """(maker, taker, price, quantity) of every trade."""
     return [
         (step.maker.order_id, taker, step.price, step.quantity)
-        for step, taker in zip(steps, takers, strict=True)
+        for step, taker in zip(steps.entries, takers, strict=True)
     ]

@@ -22,7 +22,7 @@ from trading.orders import (
 )
 from trading.portfolio import Portfolio
 from trading.reasons import Reason
-from trading.reservations import cash_needed, hold
+from trading.reservations import cash_needed, hold, hold_cash
 from trading.risk import (
     duplicate_problem,
     loss_problem,
@@ -53,7 +53,7 @@ def entry_problem(venue: Venue, portfolio: Portfolio, market: Market, terms: New
     if problem == 0 and terms.is_post_only and takes_at_once(terms, market):
         problem = Reason.POST_ONLY_WOULD_TAKE
     limits = venue.limits_of(portfolio)
-    if problem == 0 and 0 < limits.max_open_orders <= len(portfolio.orders):
+    if problem == 0 and 0 < limits.max_open_orders <= portfolio.orders.count:
         problem = Reason.OPEN_ORDERS_LIMIT
     return problem
 
@@ -83,35 +83,60 @@ def set_prices(order: Order) -> None:
         order.hold_price = max(order.price, market.last_ticks)
 
 
+def reserve_one(venue: Venue, order: Order) -> int:
+    """Give an order a role and a reservation, or say why not."""
+    portfolio = order.portfolio
+    quantity: int = order.remaining
+    problem = _take_role(venue, order, quantity)
+    if problem != 0:
+        return problem
+    needed = cash_needed(order, quantity)
+    if needed > portfolio.available():
+        order.role = NO_ROLE
+        return Reason.INSUFFICIENT_FUNDS
+    order.is_hold_free = False
+    hold_cash(venue, order, quantity, needed)
+    return 0
+
+
+def _take_role(venue: Venue, order: Order, quantity: int) -> int:
+    """Settle what an order does to its position, or say why it may not."""
+    portfolio = order.portfolio
+    position = order.position
+    assert position is not None, "an order that is reserved for has a position"
+    limits = venue.limits_of(portfolio)
+    if order.stop_ticks > PRICE_TICKS_MAX:
+        return Reason.PRICE_TOO_LARGE
+    problem = size_problem(limits, order.market.instrument, quantity, order.hold_price)
+    role = role_of(order, position)
+    if problem == 0:
+        problem = role_problem(limits, order, position, role, quantity)
+    if problem == 0:
+        problem = loss_problem(limits, portfolio, role)
+    if problem != 0:
+        return problem
+    order.role = role
+    if role == OPEN_SHORT:
+        order.margin_bps = limits.short_margin_bps
+    elif role == CLOSE_SHORT:
+        order.credit = position.collateral * quantity // -position.units
+        order.credit_units = quantity
+    return 0
+
+
 def reserve(venue: Venue, orders: list[Order]) -> int:
     """Give one order, or the two legs of an OCO, a role and a reservation, or say why not.
 
     The leg that needs more cash carries the reservation for both.
     """
-    first = orders[0]
-    portfolio = first.portfolio
-    position = first.position
-    assert position is not None, "an order that is reserved for has a position"
-    limits = venue.limits_of(portfolio)
-    quantity: int = first.remaining
-    carrier = first
+    carrier = orders[0]
+    portfolio = carrier.portfolio
+    quantity: int = carrier.remaining
     needed = 0
     for order in orders:
-        if order.stop_ticks > PRICE_TICKS_MAX:
-            return Reason.PRICE_TOO_LARGE
-        problem = size_problem(limits, order.market.instrument, quantity, order.hold_price)
-        if problem == 0:
-            problem = role_problem(limits, order, position, quantity)
-        if problem == 0:
-            problem = loss_problem(limits, portfolio, role_of(order, position))
+        problem = _take_role(venue, order, quantity)
         if problem != 0:
             return problem
-        order.role = role_of(order, position)
-        if order.role == OPEN_SHORT:
-            order.margin_bps = limits.short_margin_bps
-        elif order.role == CLOSE_SHORT:
-            order.credit = position.collateral * quantity // -position.units
-            order.credit_units = quantity
         cost = cash_needed(order, quantity)
         if cost > needed:
             carrier, needed = order, cost
@@ -131,7 +156,7 @@ def accept(venue: Venue, order: Order, state: int) -> None:
     venue.next_order_id += 1
     step_to(order, state)
     venue.orders[order.order_id] = order
-    order.portfolio.orders[order.order_id] = order
+    order.portfolio.orders.add(order)
     if order.time_in_force == GTD:
         venue.expire_at(order)
     venue.events.append(

@@ -10,6 +10,7 @@ from trading.admission import (
     is_duplicate,
     make_order,
     reserve,
+    reserve_one,
     start,
 )
 from trading.commands import CancelOrder, MassCancel, PlaceGroup, PlaceOrder
@@ -45,7 +46,7 @@ def place(venue: Venue, command: PlaceOrder) -> None:
         _reject(venue, terms, problem)
         return
     order = make_order(venue, portfolio, market, terms)
-    problem = reserve(venue, [order])
+    problem = reserve_one(venue, order)
     if problem != 0:
         _reject(venue, terms, problem)
         return
@@ -154,18 +155,31 @@ def cancel_matching(
     venue: Venue, account_id: int, portfolio_id: int, instrument_id: int, reason: int
 ) -> None:
     """Cancel every live order of these; 0 matches all. Children go with the rest."""
-    orders = list(venue.orders.values())
-    if portfolio_id != 0:
-        portfolio = venue.portfolios.get(portfolio_id)
-        orders = [] if portfolio is None else list(portfolio.orders.values())
-    for order in orders:
-        if account_id not in (0, order.portfolio.account_id):
-            continue
+    for order in _orders_of(venue, account_id, portfolio_id):
         if instrument_id not in (0, order.market.instrument.instrument_id):
             continue
         # One of an OCO takes the other with it.
         if order.order_id in venue.orders:
             end(venue, order, CANCELLED, reason)
+
+
+def _orders_of(venue: Venue, account_id: int, portfolio_id: int) -> list[Order]:
+    """The live orders of these, oldest first; costs by their number, not by that of all."""
+    if account_id == 0 and portfolio_id == 0:
+        return list(venue.orders.values())
+    portfolios = [
+        one
+        for one in venue.portfolios.values()
+        if portfolio_id in (0, one.portfolio_id) and account_id in (0, one.account_id)
+    ]
+    orders = [order for one in portfolios for order in one.orders.all()]
+    if len(portfolios) > 1:
+        orders.sort(key=_number)
+    return orders
+
+
+def _number(order: Order) -> int:
+    return order.order_id
 
 
 def work_off(venue: Venue) -> None:

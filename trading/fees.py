@@ -4,17 +4,17 @@ A charge is rounded down and so is a rebate. Rounding charges down is what makes
 exact: floor(a) + ceil(b) <= ceil(a + b), whatever parts an order is filled in.
 """
 
+from trading.exact import scaled_down, scaled_up
 from trading.instruments import FEE_SCALE, Instrument
 
 
 def fee(notional: int, rate: int) -> int:
     """The fee on one fill at a rate of 1/100 basis points; negative for a rebate."""
     if rate < 0:
-        return -(notional * -rate // FEE_SCALE)
-    return notional * rate // FEE_SCALE
+        return -scaled_down(notional, -rate, FEE_SCALE)
+    return scaled_down(notional, rate, FEE_SCALE)
 
 
 def worst_fee(instrument: Instrument, notional: int) -> int:
     """What may be charged at most on fills of this notional together."""
-    rate = max(instrument.maker_fee_rate, instrument.taker_fee_rate)
-    return -(-notional * rate // FEE_SCALE)
+    return scaled_up(notional, instrument.worst_fee_rate, FEE_SCALE)

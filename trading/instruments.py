@@ -5,6 +5,7 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import Any, Final
 
+from trading.exact import scaled_down, scaled_up
 from trading.orders import MONEY_MAX, PRICE_TICKS_MAX, QUANTITY_UNITS_MAX
 
 
@@ -85,6 +86,7 @@ class Instrument:
         self.money_divisor: Final[int] = money_divisor
         self.maker_fee_rate: Final[int] = maker_fee_rate
         self.taker_fee_rate: Final[int] = taker_fee_rate
+        self.worst_fee_rate: Final[int] = max(maker_fee_rate, taker_fee_rate)
         self.settle_days: Final[int] = settle_days
         self.protection_bps: Final[int] = protection_bps
         self.band_bps: Final[int] = band_bps
@@ -190,6 +192,8 @@ def _items(value: object) -> Sequence[Any]:
 
 def notional_floor(instrument: Instrument, price_ticks: int, quantity_units: int) -> int:
     """The money that changes hands, in minor units: the one place where it is rounded (down)."""
+    if instrument.money_multiplier == 1:
+        return scaled_down(price_ticks, quantity_units, instrument.money_divisor)
     return price_ticks * quantity_units * instrument.money_multiplier // instrument.money_divisor
 
 
@@ -199,5 +203,7 @@ def notional_ceil(instrument: Instrument, price_ticks: int, quantity_units: int)
     floor(a) + ceil(b) <= ceil(a + b), so what partial fills take and what stays reserved for the
     rest never add up to more than was reserved at first.
     """
+    if instrument.money_multiplier == 1:
+        return scaled_up(price_ticks, quantity_units, instrument.money_divisor)
     product = price_ticks * quantity_units * instrument.money_multiplier
     return -(-product // instrument.money_divisor)

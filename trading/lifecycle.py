@@ -94,7 +94,7 @@ def close(venue: Venue, order: Order, state: int) -> None:
     step_to(order, state)
     hold(venue, order, 0)
     del venue.orders[order.order_id]
-    del order.portfolio.orders[order.order_id]
+    order.portfolio.orders.remove(order)
     group = order.group
     if group is None:
         return

@@ -115,6 +115,9 @@ class Order(BookOrder):
         self.credit_units: int = 1
         self.is_hold_free: bool = False
         self.group: Group | None = None
+        # Its neighbours among its portfolio's orders.
+        self.before: Order | None = None
+        self.after: Order | None = None
 
     def is_market(self) -> bool:
         """Whether it must not rest: a market order, or a stop that becomes one."""

@@ -21,6 +21,7 @@ REFILLED: Final = 2
 MAKER_CANCELLED: Final = 3
 TAKER_CANCELLED: Final = 4
 DECREMENTED: Final = 5
+_KEPT: Final = 256
 
 
 class Step:
@@ -38,8 +39,35 @@ class Step:
         self.left: i64 = left
 
 
-def match(other: HalfBook, taker: BookOrder, limit: i64, steps: list[Step]) -> bool:
-    """Trade the order with everything at or better than `limit`; append the steps.
+class Steps:
+    """What happened, in order; its entries are written over once they were carried out."""
+
+    def __init__(self) -> None:
+        self.entries: list[Step] = []
+        self.count: i64 = 0
+
+    def put(self, kind: i64, maker: BookOrder, price: i64, quantity: i64, left: i64) -> None:
+        """Write one more step down."""
+        if self.count < len(self.entries):
+            step = self.entries[self.count]
+            step.kind = kind
+            step.maker = maker
+            step.price = price
+            step.quantity = quantity
+            step.left = left
+        else:
+            self.entries.append(Step(kind, maker, price, quantity, left))
+        self.count += 1
+
+    def clear(self) -> None:
+        """Begin anew; a rare, long match is not paid for with memory ever after."""
+        self.count = 0
+        if len(self.entries) > _KEPT:
+            self.entries = []
+
+
+def match(other: HalfBook, taker: BookOrder, limit: i64, steps: Steps) -> bool:
+    """Trade the order with everything at or better than `limit`; write the steps down.
 
     Gives False where self-trade prevention ended the arriving order; what it has remaining is then
     to be cancelled, and must not rest.
@@ -66,7 +94,7 @@ def match(other: HalfBook, taker: BookOrder, limit: i64, steps: list[Step]) -> b
             quantity = remaining
         remaining -= quantity
         left: i64 = maker.remaining - quantity
-        steps.append(Step(TRADED, maker, price, quantity, left))
+        steps.put(TRADED, maker, price, quantity, left)
         if left == 0:
             # Out first: `remove` takes what is remaining off the level.
             other.remove(maker)
@@ -80,39 +108,39 @@ def match(other: HalfBook, taker: BookOrder, limit: i64, steps: list[Step]) -> b
             level.visible -= quantity
             if maker.visible == 0:
                 other.refill(maker)
-                steps.append(Step(REFILLED, maker, price, maker.visible, left))
+                steps.put(REFILLED, maker, price, maker.visible, left)
     taker.remaining = remaining
     return True
 
 
-def _prevent(other: HalfBook, taker: BookOrder, maker: BookOrder, steps: list[Step]) -> bool:
+def _prevent(other: HalfBook, taker: BookOrder, maker: BookOrder, steps: Steps) -> bool:
     mode: i64 = taker.self_trade
     price: i64 = maker.price
     if mode == DECREMENT:
         return _decrement(other, taker, maker, steps)
     if mode in (CANCEL_OLDEST, CANCEL_BOTH):
         other.remove(maker)
-        steps.append(Step(MAKER_CANCELLED, maker, price, 0, maker.remaining))
+        steps.put(MAKER_CANCELLED, maker, price, 0, maker.remaining)
     if mode in (CANCEL_NEWEST, CANCEL_BOTH):
-        steps.append(Step(TAKER_CANCELLED, maker, price, 0, taker.remaining))
+        steps.put(TAKER_CANCELLED, maker, price, 0, taker.remaining)
         return False
     return True
 
 
-def _decrement(other: HalfBook, taker: BookOrder, maker: BookOrder, steps: list[Step]) -> bool:
+def _decrement(other: HalfBook, taker: BookOrder, maker: BookOrder, steps: Steps) -> bool:
     """Both lose the smaller of the two; who has nothing left is cancelled."""
     price: i64 = maker.price
     if maker.remaining <= taker.remaining:
         by: i64 = maker.remaining
         other.remove(maker)
-        steps.append(Step(DECREMENTED, maker, price, by, 0))
-        steps.append(Step(MAKER_CANCELLED, maker, price, 0, by))
+        steps.put(DECREMENTED, maker, price, by, 0)
+        steps.put(MAKER_CANCELLED, maker, price, 0, by)
     else:
         by = taker.remaining
         other.shrink(maker, by)
-        steps.append(Step(DECREMENTED, maker, price, by, maker.remaining))
+        steps.put(DECREMENTED, maker, price, by, maker.remaining)
     if by == taker.remaining:
-        steps.append(Step(TAKER_CANCELLED, maker, price, 0, by))
+        steps.put(TAKER_CANCELLED, maker, price, 0, by)
         return False
     taker.remaining -= by
     return True

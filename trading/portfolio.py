@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trading.exact import scaled_down
 from trading.terms import Limits
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Position:
         size = abs(self.units)
         assert 0 < quantity <= size, "a position went through zero"
         is_long = self.units > 0
-        cost = self.cost * quantity // size
+        cost = scaled_down(self.cost, quantity, size)
         fifo = self.take_lots(quantity)
         self.cost -= cost
         if is_long:
@@ -90,7 +91,7 @@ class Position:
                 if lot.next is None:
                     self.last_lot = None
                 continue
-            part = lot.cost * quantity // size
+            part = scaled_down(lot.cost, quantity, size)
             cost += part
             lot.cost -= part
             lot.units -= quantity if lot.units > 0 else -quantity
@@ -104,6 +105,51 @@ class Position:
         while lot is not None:
             found.append((lot.units, lot.cost))
             lot = lot.next
+        return found
+
+
+class OpenOrders:
+    """The live orders of one portfolio, oldest first: each knows its neighbours, so that one joins
+    and leaves without a look-up."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self.first: Order | None = None
+        self.last: Order | None = None
+
+    def add(self, order: Order) -> None:
+        """Put an order behind the others."""
+        self.count += 1
+        last = self.last
+        if last is None:
+            self.first = order
+        else:
+            last.after = order
+            order.before = last
+        self.last = order
+
+    def remove(self, order: Order) -> None:
+        """Take out an order that is among them."""
+        self.count -= 1
+        before, after = order.before, order.after
+        if before is None:
+            self.first = after
+        else:
+            before.after = after
+        if after is None:
+            self.last = before
+        else:
+            after.before = before
+        order.before = None
+        order.after = None
+
+    def all(self) -> list[Order]:
+        """The orders, oldest first; the list is the caller's."""
+        found: list[Order] = []
+        order = self.first
+        while order is not None:
+            found.append(order)
+            order = order.after
         return found
 
 
@@ -129,7 +175,7 @@ class Portfolio:
         self.messages: int = 0
         self.recent: dict[tuple[int, ...], int] = {}
         self.positions: dict[int, Position] = {}
-        self.orders: dict[int, Order] = {}
+        self.orders: OpenOrders = OpenOrders()
         self.is_dirty: bool = False
 
     def available(self) -> int:

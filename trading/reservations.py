@@ -30,9 +30,12 @@ def hold(venue: Venue, order: Order, remaining: int) -> int:
     """Make the order hold exactly what this many units need; gives the cash this set free."""
     if order.is_hold_free:
         remaining = 0
-    freed = order.hold_cash
-    needed = cash_needed(order, remaining)
-    freed -= needed
+    return hold_cash(venue, order, remaining, cash_needed(order, remaining))
+
+
+def hold_cash(venue: Venue, order: Order, remaining: int, needed: int) -> int:
+    """`hold` where the cash that these units need is known already."""
+    freed = order.hold_cash - needed
     if freed != 0:
         order.hold_cash = needed
         order.portfolio.held_cash -= freed

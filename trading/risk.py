@@ -170,7 +170,7 @@ def price_problem(terms: NewOrder, market: Market, limits: Limits) -> int:
         # A stop's limit is measured from where it will wake up.
         around = terms.stop_ticks if terms.stop_ticks != 0 else market.last_ticks
         far = price - around if terms.side == BUY else around - price
-        if far * BPS > around * limits.collar_bps:
+        if far > 0 and far * BPS > around * limits.collar_bps:
             return Reason.PRICE_COLLAR
     return 0
 
@@ -236,10 +236,9 @@ def role_of(order: Order, position: Position) -> int:
     return CLOSE_LONG if position.units > 0 else OPEN_SHORT
 
 
-def role_problem(limits: Limits, order: Order, position: Position, quantity: int) -> int:
+def role_problem(limits: Limits, order: Order, position: Position, role: int, quantity: int) -> int:
     """Whether units allow it: enough to sell, and never through zero in one go."""
     terms = order.terms
-    role = role_of(order, position)
     if role == CLOSE_LONG:
         free = position.units - position.held
         if quantity <= free:

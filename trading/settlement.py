@@ -1,5 +1,6 @@
 """What a trade does to the two portfolios: holds, cash, fees, units, profit and loss."""
 
+from trading.exact import scaled_down
 from trading.fees import fee
 from trading.instruments import notional_floor
 from trading.live import CLOSE_LONG, CLOSE_SHORT, OPEN_LONG, OPEN_SHORT, Market, Order
@@ -71,7 +72,7 @@ def _book(venue: Venue, order: Order, quantity: int, notional: int, charge: int,
         portfolio.held_cash += freed + change
     else:
         assert order.role == CLOSE_SHORT, "an order without a role traded"
-        share = position.collateral * quantity // -position.units
+        share = scaled_down(position.collateral, quantity, -position.units)
         position.close_units(quantity, notional)
         position.collateral -= share
         portfolio.held_cash -= share

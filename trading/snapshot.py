@@ -272,7 +272,7 @@ def _add_order(venue: Venue, groups: dict[int, Group], row: Sequence[Any]) -> No
     order.is_hold_free = row[15]
     order.group = groups.get(row[16])
     venue.orders[row[0]] = order
-    portfolio.orders[row[0]] = order
+    portfolio.orders.add(order)
     if order.time_in_force == GTD:
         venue.expire_at(order)
     if order.state == UNTRIGGERED and order.order_type > LIMIT:

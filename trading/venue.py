@@ -8,6 +8,7 @@ from typing import Final
 from trading.event_base import Event
 from trading.events import BalanceChanged, PositionChanged
 from trading.live import Group, Market, Order
+from trading.matching import Steps
 from trading.orders import TRANSITIONS
 from trading.portfolio import Portfolio, Position
 from trading.terms import Limits
@@ -45,6 +46,7 @@ class Venue:
         self.events: list[Event] = []
         self.elected: list[Order] = []
         self.ended_parents: list[Group] = []
+        self.steps: Steps = Steps()
         self.touched: list[Portfolio] = []
         self.touched_positions: list[tuple[Portfolio, Position]] = []
 

@@ -6,6 +6,8 @@ venue's queues and is worked off after it, first elected first, inside the same 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from trading.account_events import PhaseChanged
 from trading.instruments import BPS, CONTINUOUS, VOLATILITY_CALL
 from trading.lifecycle import (
@@ -24,7 +26,7 @@ from trading.matching import (
     REFILLED,
     TAKER_CANCELLED,
     TRADED,
-    Step,
+    Steps,
     can_fill,
     match,
 )
@@ -34,6 +36,10 @@ from trading.reasons import Reason
 from trading.reservations import hold
 from trading.settlement import settle_trade
 from trading.venue import Venue, step_to
+
+if TYPE_CHECKING:
+    # In annotations only, so that plain Python runs without the package.
+    from mypy_extensions import i64
 
 
 def work(venue: Venue, order: Order) -> None:
@@ -52,10 +58,11 @@ def work(venue: Venue, order: Order) -> None:
         if order.time_in_force == FOK and not can_fill(other, order, limit):
             end(venue, order, CANCELLED, Reason.FOK_UNFILLABLE)
             return
-        steps: list[Step] = []
+        steps = venue.steps
         before: int = order.remaining
         is_alive = match(other, order, limit, steps)
         carry_out(venue, market, order, steps, before)
+        steps.clear()
         if not is_alive or order.remaining == 0:
             return
         if is_narrowed and _is_beyond(market, order):
@@ -94,13 +101,16 @@ def _is_beyond(market: Market, order: Order) -> bool:
     return best.price <= order.price if order.is_buy else best.price >= order.price
 
 
-def carry_out(venue: Venue, market: Market, taker: Order, steps: list[Step], before: int) -> None:
+def carry_out(venue: Venue, market: Market, taker: Order, steps: Steps, before: int) -> None:
     """Turn the steps of a match into money, units, states and events.
 
     before: what the taker had remaining when the match began.
     """
     left = before
-    for step in steps:
+    at: i64 = 0
+    while at < steps.count:
+        step = steps.entries[at]
+        at += 1
         maker = live_order(step.maker)
         kind: int = step.kind
         quantity: int = step.quantity

@@ -111,7 +111,9 @@ def check_venue(venue):
 
 
 def _check_portfolio(venue, portfolio):
-    orders = list(portfolio.orders.values())
+    orders = portfolio.orders.all()
+    assert portfolio.orders.count == len(orders)
+    assert orders == [one for one in venue.orders.values() if one.portfolio is portfolio]
     assert all(venue.orders[one.order_id] is one for one in orders)
     held = sum(one.hold_cash for one in orders)
     held += sum(one.collateral for one in portfolio.positions.values())
