@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check check-firmware bench build lock clean
+.PHONY: help setup demo test test-slow check check-firmware bench compile build lock clean
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ bench: $(READY) ## run every benchmark against its limits
 	@$(BIN)/curb bench --all
 
 compile: $(READY) ## compile the trading engine beside the source tree; prints the folder for PYTHONPATH
-	@$(BIN)/python -m benchmarks._compile
+	@$(BIN)/python -m launcher.compiled
 
 build: $(READY) ## source and wheel distributions
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -1,7 +1,8 @@
 """The engine's full command loop: risk, reservation, match, fees, positions, events.
 
 On the flow of `curb bench book`, sent as commands of four portfolios. `same_result` says whether
-the compiled build and plain Python end in the same state (1) or not (0).
+the compiled build and plain Python end in the same state (1) or not (0). `pause_ms` is the longest
+that one batch took, with the collector off as the cloud has it in what lives for ever, and on.
 """
 
 from benchmarks._compile import CompileError, run_compiled, run_plain

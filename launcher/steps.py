@@ -9,6 +9,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+from launcher.compiled import variables as compiled_variables
 from launcher.data_folder import DataFolder
 from launcher.demo import DEMO_SHAPE, ensure_people, log_in_for, people
 from launcher.engines.broker import BrokerTls, NatsBroker
@@ -128,7 +129,7 @@ def start_cloud(system: System) -> None:
         "cloud",
         ("--host", LOOPBACK, "--port", str(port)),
         log_path=system.folder.log_path("cloud"),
-        variables=system.variables,
+        variables={**system.variables, **compiled_variables()},
         is_up=lambda: answers(port, "/readyz"),
     )
     system.is_eager = has_demo(system)

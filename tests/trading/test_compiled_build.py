@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._compile import CompileError, compiled_folder
+from launcher.compiled import CompileError, built_folder, compiled_folder, variables
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -35,11 +35,10 @@ print(json.dumps({"built": built, "events": digest.hexdigest(), "hashes": hashes
 """
 
 
-def play(folder: Path) -> dict:
+def play(path: Path) -> dict:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(ROOT / "tests" / "trading" / "random_commands.py")],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": str(path), "PYTHONSAFEPATH": "1"},
         capture_output=True,
         text=True,
         check=True,
@@ -58,3 +57,24 @@ def test_the_compiled_engine_does_exactly_what_the_plain_one_does():
     assert compiled.pop("built")
     assert not plain.pop("built")
     assert compiled == plain
+
+
+def test_a_program_is_told_of_a_compiled_engine_only_where_these_sources_were_compiled(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    assert built_folder(tmp_path) is None
+    assert variables(tmp_path) == {}
+    monkeypatch.setattr("launcher.compiled._copy", lambda folder: folder.mkdir())
+    monkeypatch.setattr("launcher.compiled.subprocess.run", fake_compiler)
+    folder = compiled_folder(tmp_path)
+    assert built_folder(tmp_path) == folder
+    path = variables(tmp_path)["PYTHONPATH"]
+    assert path == os.pathsep.join([str(folder), "/elsewhere"])
+    # The benchmarks' part lies apart, or it would hide the source tree's.
+    assert not (folder / "benchmarks").exists()
+
+
+def fake_compiler(arguments, *, cwd, **_):
+    (cwd / "benchmarks").mkdir()
+    return subprocess.CompletedProcess(arguments, 0)
