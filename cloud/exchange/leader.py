@@ -29,7 +29,7 @@ POLL_S: Final = 0.2
 BEAT_S: Final = 0.5
 SILENT_S: Final = 2.5
 _END_WITHIN_MS: Final = 1_000
-_STATEMENT_TIMEOUT_MS: Final = 15_000
+_STATEMENT_TIMEOUT_MS: Final = 60_000
 
 _HOLDER: Final = """
     SELECT holder.pid, holder.state <> 'active'

@@ -1,9 +1,20 @@
 """How the exchange joins the others, and how its own parts are joined."""
 
+from datetime import timedelta
+
 from cloud.accounts.wire import Accounts
 from cloud.events.wire import Events
+from cloud.exchange.leading import Leading
+from cloud.exchange.limits import wire as limits
+from cloud.exchange.portfolios import wire as portfolios
 from cloud.exchange.sequencer import Sequencer
-from cloud.kit.feature import Feature, Kit
+from cloud.exchange.sessions.driver import SessionDriver
+from cloud.exchange.sessions.schedules import schedule_of
+from cloud.exchange.snapshots import SnapshotKeeper
+from cloud.exchange.surveillance import wire as surveillance
+from cloud.exchange.venue import wire as venue
+from cloud.exchange.venue.acts import VenueDesk
+from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
 from cloud.ledger.wire import Ledger
 from cloud.realtime.wire import Realtime
 
@@ -12,6 +23,8 @@ class Exchange:
     """What the parts of the exchange share, and the lower features they stand on.
 
     sequencer: takes wishes while this process leads; see `cloud/exchange/sequencer.py`.
+    schedule: when the venue trades.
+    portfolios: all of them as they are committed, with marks; whose is whose; equity curves.
     """
 
     def __init__(
@@ -22,7 +35,9 @@ class Exchange:
         self.accounts = accounts
         self.ledger = ledger
         self.realtime = realtime
-        self.sequencer = Sequencer()
+        self.sequencer = Sequencer(events.outbox, kit.clock)
+        self.schedule = schedule_of(kit.settings.exchange_schedule)
+        self.portfolios = portfolios.Portfolios(kit, self.sequencer)
 
 
 def wire(exchange: Exchange) -> Feature:
@@ -34,10 +49,66 @@ def wire(exchange: Exchange) -> Feature:
     async def provide_sequencer() -> Sequencer:
         return exchange.sequencer
 
-    return Feature(
+    own = Feature(
         "exchange",
         routes=(),
         dependencies={"sequencer": provide_sequencer},
-        tasks=(),
+        tasks=_tasks(exchange),
         resources=(),
+    )
+    return joined(own, *_running_the_venue(exchange), *_books_of_account(exchange))
+
+
+def joined(own: Feature, *parts: Feature) -> Feature:
+    """One feature of several: the parts are folders of their own, but no layer of their own."""
+    features = (own, *parts)
+    return Feature(
+        own.name,
+        routes=tuple(route for f in features for route in f.routes),
+        dependencies={name: make for f in features for name, make in f.dependencies.items()},
+        state={name: value for f in features for name, value in f.state.items()},
+        tasks=tuple(task for f in features for task in f.tasks),
+        resources=tuple(resource for f in features for resource in f.resources),
+    )
+
+
+def _running_the_venue(exchange: Exchange) -> tuple[Feature, ...]:
+    """Listings, halts, kill switches, risk limits and surveillance."""
+    kit, sequencer = exchange.kit, exchange.sequencer
+    desk = VenueDesk(kit, sequencer)
+    return (
+        venue.wire(kit, sequencer, desk),
+        limits.wire(kit, exchange.events, desk, exchange.realtime.notices),
+        surveillance.wire(kit),
+    )
+
+
+def _books_of_account(exchange: Exchange) -> tuple[Feature, ...]:
+    """Portfolios and what is told and written down of them."""
+    return (portfolios.wire(exchange.kit, exchange.portfolios),)
+
+
+def _tasks(exchange: Exchange) -> tuple[NamedTask, ...]:
+    """What runs in a process of the role EXCHANGE, leading or standing by."""
+    kit, sequencer = exchange.kit, exchange.sequencer
+    settings = kit.settings
+    leading = Leading(kit.database, settings.database_url, sequencer.lead)
+    sessions = SessionDriver(
+        sequencer,
+        exchange.schedule,
+        kit.clock,
+        timedelta(seconds=settings.exchange_volatility_call_s),
+    )
+    snapshots = SnapshotKeeper(
+        kit.database,
+        settings.database_url,
+        sequence=lambda: sequencer.committed_sequence,
+        is_leading=lambda: sequencer.is_leading,
+        now=kit.real_clock.now,
+    )
+    role = ProcessRole.EXCHANGE
+    return (
+        NamedTask("exchange-leader", role, leading.run),
+        NamedTask("exchange-sessions", role, sessions.run),
+        NamedTask("exchange-snapshots", role, snapshots.run),
     )
