@@ -38,7 +38,7 @@ def _run(work: Coroutine[None, None, T]) -> T | None:
 
 @click.group()
 def main() -> None:
-    """Simulated gates, cars and faults."""
+    """Simulated gates, cars, traders and faults."""
 
 
 @main.command()
@@ -54,6 +54,18 @@ def live(stage: Path, seed: int) -> None:
         click.echo(json.dumps(line | {"passed": attempt.has_passed}))
 
     _run(run_live(read_stage(stage), seed=seed, tell=tell))
+
+
+@main.command()
+@click.argument("stage", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--seed", type=int, default=1, show_default=True)
+def market(stage: Path, seed: int) -> None:
+    """Let makers, takers, noise and momentum trade on the venue of STAGE until stopped."""
+    from simulators.market.live import run_market
+    from simulators.market.stage import read_market_stage
+
+    click.echo(json.dumps({"seed": seed}))
+    _run(run_market(read_market_stage(stage), seed=seed, tell=click.echo))
 
 
 @main.command()
