@@ -24,7 +24,7 @@ from edge_agent.keeper import RightsKeeper
 from edge_agent.link import Link, LinkOptions
 from edge_agent.orders import OrderDesk
 from edge_agent.outbox import Outbox
-from edge_agent.picture import Picture
+from edge_agent.picture import EMPTY_VERSION, Picture
 from edge_agent.quarantine import Quarantine
 from edge_agent.settings import Settings
 from edge_agent.site_work import SiteOrders, SitePicture
@@ -146,7 +146,10 @@ class Agent:
         # What was loaded stays: the collector need not look at it again while a driver waits.
         gc.collect()
         gc.freeze()
-        self._users.admit(self._picture.current.lanes)
+        if self._picture.current.version != EMPTY_VERSION:
+            self._users.admit(self._picture.current.lanes)
+        else:
+            self._users.admit_agent()
         storing = asyncio.create_task(self._store.run_forever(), name="store")
         try:
             async with asyncio.TaskGroup() as group:

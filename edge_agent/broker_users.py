@@ -7,11 +7,13 @@ it. nats-server then drops at once the live link of whoever is gone from it.
 import os
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from protocols.broker_acl import agent_client, gate_client, mosquitto_acl, nats_authorization
+from protocols.enrolment import site_common_name
 
 log = structlog.get_logger()
 
@@ -50,6 +52,19 @@ class BrokerUsers:
             return False
         self._reload()
         return True
+
+    def admit_agent(self) -> bool:
+        """Admit ourselves; whoever is admitted stays. Returns whether anything changed.
+
+        For an agent that has no picture of its site yet: one whose disk was replaced must not throw
+        out gates that are at work.
+        """
+        if self._users_file is None:
+            return False
+        with suppress(OSError):
+            if site_common_name(self._site) in self._users_file.read_text():
+                return False
+        return self.admit(())
 
     def _reload(self) -> None:
         if self._pid_file is None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import signal
 import ssl
 import struct
@@ -421,6 +422,21 @@ def test_what_keeps_the_agent_from_starting_is_said_in_a_sentence(tmp_path, chan
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_an_agent_that_lost_its_disk_throws_no_gate_out(stand):
+    async with cloud_stub(stand) as cloud:
+        await set_up(cloud, [a_right(1)])
+        async with gate_stub(stand) as gate:
+            assert (await gate.tap(1))["reason"] == codes.RIGHT_VALID
+            stand.stop_agent(signal.SIGKILL)
+            shutil.rmtree(stand.data)
+            heard = len(cloud.reports)
+            stand.start_agent()
+            await cloud.until(lambda stub: stub.reports[heard:])
+            await cloud.until(lambda stub: stub.reports[-1].desired_version == 1)
+            # On the connection it always had: a dropped one would end this client.
+            assert (await gate.tap(1))["reason"] == codes.UNKNOWN_TAG
 
 
 async def test_a_link_whose_subscription_is_refused_does_not_count_as_up(stand):
