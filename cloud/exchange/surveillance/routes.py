@@ -36,15 +36,15 @@ class SurveillanceController(Controller):
         self,
         review_list: NamedDependency[ReviewList],
         page: NamedDependency[PageRequest],
-        state: Annotated[
-            CaseState | None, QueryParameter(description="Only cases in this state.")
+        in_state: Annotated[
+            CaseState | None, QueryParameter(name="state", description="Only cases in this state.")
         ] = None,
         pattern: Annotated[
             PatternWord | None, QueryParameter(description="Only this pattern.")
         ] = None,
     ) -> Page[Case]:
         """Those with the newest findings first."""
-        return await review_list.list_all(page, state=state, pattern=pattern)
+        return await review_list.list_all(page, state=in_state, pattern=pattern)
 
     @get(
         "/{case_id:uuid}",
