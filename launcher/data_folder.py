@@ -4,6 +4,7 @@ lock            held by the `curb up` that owns the folder; holds its process id
 ports.json      the ports chosen at the first start
 secrets.json    passwords generated at the first start; only the owner may read it
 running.json    what `curb status` shows; there while the system runs
+market.json     the API key of the demo's trader; traders.json, those of the simulated ones
 logs/           one file per child, rotated
 postgres/ valkey/ broker/ cloud/ site/    what each program keeps
 """
@@ -26,7 +27,8 @@ from launcher.ports import lasting_port
 FREE_BYTES_MIN = 300_000_000
 _PASSWORD_BYTES = 24
 _OURS = ("ports.json", "secrets.json", "running.json", "logs", "postgres", "valkey", "broker")
-_OURS_TOO = ("cloud", "site", "simulation", "migrated.json", "demo.json")
+_TRADING = ("market.json", "traders.json")
+_OURS_TOO = ("cloud", "site", "simulation", "migrated.json", "demo.json", *_TRADING)
 
 
 def default_data_folder() -> Path:

@@ -105,8 +105,10 @@ class Screen:
         """One line of news."""
         self.console.print(sentence, markup=False, soft_wrap=True)
 
-    def show_system(self, urls: Mapping[str, str], log_ins: Sequence[LogIn]) -> None:
-        """Where everything is, and who may come in."""
+    def show_system(
+        self, urls: Mapping[str, str], log_ins: Sequence[LogIn], trader_key: Mapping[str, str]
+    ) -> None:
+        """Where everything is, who may come in, and how to trade. trader_key: may be empty."""
         self.end_progress()
         self.say(f"Curb is up after {time.monotonic() - self._started_s:.1f} s.")
         addresses = Table(box=None, padding=(0, 2), show_header=False)
@@ -120,4 +122,17 @@ class Screen:
             for log_in in log_ins:
                 people.add_row(log_in.role, log_in.email, log_in.password)
             self.console.print(people)
+        if trader_key:
+            self._show_trading(urls["Trading API"], trader_key)
         self.say("Ctrl-C stops everything; the data stays.")
+
+    def _show_trading(self, url: str, key: Mapping[str, str]) -> None:
+        """The demo trader's key, and one line that works as it is."""
+        key_id, secret = key["key_id"], key["secret"]
+        base_url = url.removesuffix("/v2")
+        self.say(f"  The trader's API key  {key_id}  {secret}")
+        self.say("  curb trade AAPL       a live ladder; curb trade buy AAPL 10 is an order")
+        self.say(
+            f'  alpaca-py             TradingClient("{key_id}", "{secret}", '
+            f'url_override="{base_url}").get_account()'
+        )

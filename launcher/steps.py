@@ -150,6 +150,7 @@ def start_cloud(system: System) -> None:
     system.urls["API reference"] = f"{base}/api/v1/docs"
     system.urls["API description"] = f"{base}/api/v1/openapi.json"
     system.urls["Live updates"] = base.replace("http", "ws", 1) + "/ws"
+    system.urls["Trading API"] = f"{base}/v2"
     system.urls["Metrics"] = f"{base}/metrics"
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,8 @@ class System:
     tick: Callable[[], None]
     urls: dict[str, str] = field(default_factory=dict)
     log_ins: list[LogIn] = field(default_factory=list)
+    trader_key: Mapping[str, str] = field(default_factory=dict)
+    """The demo trader's API key, `key_id` and `secret`; empty before there is one."""
     postgres: Postgres | None = None
     cloud_broker: NatsBroker | None = None
     is_eager: bool = False
@@ -120,6 +122,7 @@ class System:
                     {"role": who.role, "email": who.email, "password": who.password}
                     for who in self.log_ins
                 ],
+                "trader_key": dict(self.trader_key),
                 "children": children,
             },
         )

@@ -101,7 +101,7 @@ def run(options: UpOptions) -> None:
             screen.end_step()
             is_up = True
             system.note(is_up=True)
-            screen.show_system(system.urls, system.log_ins)
+            screen.show_system(system.urls, system.log_ins, system.trader_key)
             _look_after(system, stop)
         except StopRequestedError:
             pass
