@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 
+from cloud.accounts.api_keys.wire import make_api_keys
 from cloud.accounts.wire import Accounts
 from cloud.events.wire import Events
+from cloud.exchange import metrics
 from cloud.exchange.leading import Leading
 from cloud.exchange.limits import wire as limits
+from cloud.exchange.market_data import wire as market_data
 from cloud.exchange.portfolios import wire as portfolios
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.sessions.driver import SessionDriver
@@ -23,7 +26,9 @@ class Exchange:
     """What the parts of the exchange share, and the lower features they stand on.
 
     sequencer: takes wishes while this process leads; see `cloud/exchange/sequencer.py`.
+    api_keys: checks traders' keys, for every interface that takes them.
     schedule: when the venue trades.
+    market_data: the venue's feed, its streams and its history.
     portfolios: all of them as they are committed, with marks; whose is whose; equity curves.
     """
 
@@ -36,8 +41,16 @@ class Exchange:
         self.ledger = ledger
         self.realtime = realtime
         self.sequencer = Sequencer(events.outbox, kit.clock)
+        self.api_keys = make_api_keys(kit, accounts.address_limit)
         self.schedule = schedule_of(kit.settings.exchange_schedule)
         self.portfolios = portfolios.Portfolios(kit, self.sequencer)
+        self.market_data = market_data.MarketData(
+            kit,
+            self.sequencer,
+            keys=self.api_keys,
+            tokens=accounts.access_tokens,
+            realtime=realtime,
+        )
 
 
 def wire(exchange: Exchange) -> Feature:
@@ -45,6 +58,7 @@ def wire(exchange: Exchange) -> Feature:
 
     Every part adds its own lines below: routes, dependencies, tasks.
     """
+    metrics.watch(exchange.sequencer)
 
     async def provide_sequencer() -> Sequencer:
         return exchange.sequencer
@@ -56,7 +70,12 @@ def wire(exchange: Exchange) -> Feature:
         tasks=_tasks(exchange),
         resources=(),
     )
-    return joined(own, *_running_the_venue(exchange), *_books_of_account(exchange))
+    return joined(
+        own,
+        *_running_the_venue(exchange),
+        *_books_of_account(exchange),
+        market_data.wire(exchange.kit, exchange.market_data),
+    )
 
 
 def joined(own: Feature, *parts: Feature) -> Feature:
