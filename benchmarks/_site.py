@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -38,19 +38,29 @@ async def running_wide_site(gates: int) -> AsyncIterator[tuple[RunningSystem, St
 
 def _grow(system: RunningSystem, gates: int) -> Stage:
     stage = system.stage()
-    technician = next(who for who in system.status()["log_ins"] if who["role"] == "technician")
     added = []
-    with Api(system.base_url()) as api:
-        api.log_in(technician["email"], technician["password"])
+    with _technician(system) as api:
         for number in range(len(stage.gates), gates):
             direction = "entry" if number % 2 == 0 else "exit"
-            added.append(_add_gate(api, system, stage, f"bench-{number}", direction))
+            added.append(_enrol(api, system, stage, f"bench-{number}", direction))
     return msgspec.structs.replace(stage, gates=[*stage.gates, *added])
 
 
-def _add_gate(
-    api: Api, system: RunningSystem, stage: Stage, gate: str, direction: str
-) -> StageGate:
+def add_gate(system: RunningSystem, stage: Stage, gate: str, direction: str) -> StageGate:
+    """One more gate with its lane, enrolled, its flash written, and not started."""
+    with _technician(system) as api:
+        return _enrol(api, system, stage, gate, direction)
+
+
+@contextlib.contextmanager
+def _technician(system: RunningSystem) -> Iterator[Api]:
+    who = next(who for who in system.status()["log_ins"] if who["role"] == "technician")
+    with Api(system.base_url()) as api:
+        api.log_in(who["email"], who["password"])
+        yield api
+
+
+def _enrol(api: Api, system: RunningSystem, stage: Stage, gate: str, direction: str) -> StageGate:
     lane = {"id": f"{gate}-lane", "lot": stage.lot, "name": gate, "direction": direction}
     api.post(f"/api/v1/sites/{stage.site}/lanes", lane)
     api.post(f"/api/v1/sites/{stage.site}/gates", {"id": gate, "lane": lane["id"]})
