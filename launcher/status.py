@@ -8,10 +8,11 @@ from typing import Any
 
 from launcher.data_folder import DataFolder, default_data_folder
 from launcher.errors import NotRunningError
+from launcher.venue_status import read_venue, venue_line
 
 
 def read_status(data: Path | None) -> dict[str, Any]:
-    """The running system: `pid`, `data`, `started_at`, `is_up`, `urls`, `children`.
+    """The running system: `pid`, `data`, `started_at`, `is_up`, `urls`, `children`, `venue`.
 
     Raises:
         NotRunningError: nothing runs on that folder.
@@ -21,7 +22,9 @@ def read_status(data: Path | None) -> dict[str, Any]:
     if pid is None:
         raise NotRunningError(f"Nothing runs on {folder.path}. Start it with: curb up")
     known = {"pid": pid, "data": str(folder.path), "is_up": False, "sites": read_sites(folder)}
-    return known | folder.read("running.json")
+    running = known | folder.read("running.json")
+    base_url = running.get("urls", {}).get("Web API", "").removesuffix("/api/v1")
+    return running | {"venue": read_venue(base_url) if running["is_up"] else None}
 
 
 def read_sites(folder: DataFolder) -> list[dict[str, Any]]:
@@ -53,6 +56,8 @@ def print_status(status: dict[str, Any]) -> None:
         pid = str(child["pid"] or "")
         table.add_row(child["name"], child["state"], pid, str(child["restarts"]))
     console.print(table)
+    if status["is_up"]:
+        console.print(venue_line(status["venue"]), soft_wrap=True)
     for site in status["sites"]:
         online = sum(bool(gate["online"]) for gate in site["gates"].values())
         link = "reaches the cloud" if site["cloud_in_touch"] else "does not reach the cloud"
