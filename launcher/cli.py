@@ -139,6 +139,17 @@ def simulate(arguments: tuple[str, ...]) -> None:
     sys.exit(hand_over("simulators", ("simulate", *arguments)))
 
 
+@main.command(
+    "replay-l3", context_settings={"ignore_unknown_options": True, "help_option_names": []}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def replay_l3(arguments: tuple[str, ...]) -> None:
+    """Replay recorded exchange sessions on the engine and compare: PATH... [--json]."""
+    from launcher.tools import hand_over
+
+    sys.exit(hand_over("simulators.l3", arguments))
+
+
 @main.command()
 @click.argument("gate", required=False)
 @_data_option

@@ -1,34 +1,34 @@
 """Real sessions of another exchange: our trades are its trades, our book is its book."""
 
+import gzip
 import json
 import os
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.support.coinbase_replay import Replay, read_messages, ticks_per_price
+from simulators.l3.__main__ import main
+from simulators.l3.recording import read_messages, scale_of, sessions
+from simulators.l3.replay import Replay
+from simulators.l3.report import replay_session
 from tests.trading.venue_rig import check_venue
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("CURB_DATA_DIR", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("CURB_RECORDINGS_DIR", ROOT.parent / "shared" / "data"))
 FOLDER = DATA / "market" / "coinbase_l3"
-SESSIONS = sorted(FOLDER.glob("*.in*")) or [None]
+SESSIONS = sessions(FOLDER) if FOLDER.is_dir() else []
 
 
-@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.name if path else "absent")
+@pytest.mark.parametrize("path", SESSIONS or [None], ids=lambda one: one.name if one else "absent")
 def test_a_recorded_session_gives_the_recorded_trades_and_book(path):
     if path is None:
         pytest.skip(f"There are no recorded sessions in {FOLDER}.")
-    expected = json.loads(path.with_name(path.name.split(".")[0] + ".out").read_text())
-    replay = Replay(ticks_per_price(read_messages(path)))
-    replay.run(read_messages(path), until=expected["sequence"])
-    assert replay.submitted > 0
-    assert replay.own == replay.recorded
-    for side, levels in zip(("bids", "asks"), replay.book(), strict=True):
-        recorded = [(Decimal(str(p)), Decimal(str(size))) for p, size in expected[side]]
-        assert levels[: len(recorded)] == recorded
-    check_venue(replay.engine.venue)
+    report = replay_session(path)
+    assert report.submitted > 0
+    assert report.differences == []
+    assert report.refused == 0
 
 
 def message(kind, number, **fields):
@@ -63,9 +63,11 @@ def matched(number, maker, taker, price, size):
 
 
 def replayed(*messages):
-    replay = Replay(ticks_per_price(messages))
+    replay = Replay(scale_of(messages))
     replay.run(messages)
-    assert replay.own == replay.recorded
+    assert replay.venue.trades == replay.recorded
+    assert not replay.venue.refusals
+    check_venue(replay.venue.engine.venue)
     return replay
 
 
@@ -79,7 +81,7 @@ def test_funds_buy_what_they_pay_for():
         matched(4, "b", "m", "20.00", "0.5"),
         done(5, "m"),
     )
-    assert replay.book()[1] == [(Decimal(20), Decimal("0.5"))]
+    assert replay.venue.book()[1] == [(Decimal(20), Decimal("0.5"))]
 
 
 def test_a_killed_order_does_not_trade():
@@ -101,7 +103,7 @@ def test_own_orders_taken_away_are_gone_before_the_order_trades():
         done(5, "b"),
         message("open", 6, order_id="t", side="buy", price="10.00", remaining_size="1"),
     )
-    assert replay.book() == ([(Decimal(10), Decimal(1))], [])
+    assert replay.venue.book() == ([(Decimal(10), Decimal(1))], [])
 
 
 def test_a_resting_order_that_shrank_keeps_its_place():
@@ -118,6 +120,84 @@ def test_a_resting_order_that_shrank_keeps_its_place():
 
 def test_what_the_snapshot_holds_already_is_not_played_again():
     old = resting("a", "buy", "10.00", "1") | {"sequence": 7}
-    replay = Replay(100)
-    replay.run([old, received(7, "x", "sell", "10.00", "1"), done(6, "a", "canceled")])
-    assert replay.book()[0] == [(Decimal(10), Decimal(1))]
+    replay = replayed(old, received(7, "x", "sell", "10.00", "1"), done(6, "a", "canceled"))
+    assert replay.venue.book()[0] == [(Decimal(10), Decimal(1))]
+
+
+def test_an_order_announced_before_the_recording_rests_and_trades_as_the_feed_says():
+    replay = replayed(
+        resting("a", "sell", "10.00", "2"),
+        matched(1, "a", "early", "10.00", "1"),
+        message("open", 2, order_id="late", side="buy", price="9.00", remaining_size="3"),
+    )
+    assert replay.set_right == 2
+    assert replay.venue.book() == ([(Decimal(9), Decimal(3))], [(Decimal(10), Decimal(1))])
+
+
+def test_a_gap_is_named_and_what_it_hid_is_set_right():
+    replay = replayed(
+        resting("a", "sell", "10.00", "2"),
+        resting("gone", "sell", "10.00", "2"),
+        received(1, "cut", "buy", "9.00", "1"),
+        # 2 to 4: "cut" came to rest, "gone" was filled.
+        done(5, "gone"),
+        done(6, "cut", "canceled"),
+        received(8, "t", "buy", "10.00", "1"),
+        matched(9, "a", "t", "10.00", "1"),
+        done(10, "t"),
+    )
+    assert replay.gaps == [(2, 4), (7, 7)]
+    assert replay.set_right == 1
+    assert replay.venue.book() == ([], [(Decimal(10), Decimal(1))])
+
+
+def test_prices_and_sizes_of_any_size_and_fineness_are_whole_in_the_engine():
+    replayed(
+        resting("a", "sell", "0.00000123", "250000000"),
+        received(1, "m", "buy", "0.00000123", "250000000"),
+        matched(2, "a", "m", "0.00000123", "250000000"),
+        done(3, "a"),
+        done(4, "m"),
+    )
+
+
+@pytest.fixture
+def session(tmp_path):
+    path = tmp_path / "tiny.in.gz"
+    lines = [
+        resting("a", "sell", "10.00", "2"),
+        received(1, "t", "buy", "10.00", "1"),
+        matched(2, "a", "t", "10.00", "1"),
+        done(3, "t"),
+    ]
+    with gzip.open(path, "wt") as file:
+        file.write("a line of the recorder's own\n")
+        file.writelines(f"2016-03-12 00:08:37,352 {json.dumps(line)}\n" for line in lines)
+    return path
+
+
+def write_book(session, asks, sequence=3):
+    book = {"bids": [], "asks": asks, "sequence": sequence}
+    session.with_name("tiny.out").write_text(json.dumps(book))
+
+
+def test_the_command_tells_equal_from_different_by_its_exit_status(session):
+    assert len(list(read_messages(session))) == 4
+    write_book(session, [[10, 1]])
+    same = CliRunner().invoke(main, [str(session.parent)])
+    assert (same.exit_code, "equal" in same.output) == (0, True)
+    write_book(session, [[10.0, 0.5]])
+    other = CliRunner().invoke(main, [str(session), "--json"])
+    assert other.exit_code == 1
+    assert "ask 1" in json.loads(other.output)[0]["differences"][0]
+
+
+def test_a_recording_that_ends_before_its_book_is_not_called_equal(session):
+    write_book(session, [[10, 1]], sequence=9)
+    assert not replay_session(session).is_equal
+
+
+def test_a_folder_without_sessions_is_said(tmp_path):
+    found = CliRunner().invoke(main, [str(tmp_path)])
+    assert found.exit_code == 2
+    assert "no session" in found.output
