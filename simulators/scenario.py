@@ -10,7 +10,7 @@ import msgspec
 from simulators import traffic
 
 FOLDER = Path(__file__).parent / "scenarios"
-DATA_VARIABLE = "CURB_DATA_DIR"
+DATA_VARIABLE = "CURB_RECORDINGS_DIR"
 
 
 class ScenarioError(Exception):
@@ -90,7 +90,7 @@ def load_scenario(name: str) -> Scenario:
 
 
 def recordings_folder() -> Path:
-    """Where real recordings lie: CURB_DATA_DIR, else ../shared/data."""
+    """Where real recordings lie: CURB_RECORDINGS_DIR, else ../shared/data."""
     given = os.environ.get(DATA_VARIABLE)
     return Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
 

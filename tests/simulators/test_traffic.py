@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulators import traffic
 
-DATA = Path(os.environ.get("CURB_DATA_DIR", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("CURB_RECORDINGS_DIR", Path(__file__).parents[3] / "shared" / "data"))
 P7 = DATA / "parking" / "thsparking" / "P7.csv.gz"
 
 

@@ -17,7 +17,7 @@ from protocols.portable import codes
 from simulators.traffic import Visit, recorded_day, recorded_days
 from tests.cloud.parking.conftest import Driver, Gate, World, make_lot
 
-DATA = Path(os.environ.get("CURB_DATA_DIR", "../shared/data")) / "parking" / "thsparking"
+DATA = Path(os.environ.get("CURB_RECORDINGS_DIR", "../shared/data")) / "parking" / "thsparking"
 P7 = DATA / "P7.csv.gz"
 MINUTE = timedelta(minutes=1)
 
