@@ -32,6 +32,10 @@ class OrderNames:
             if name and (row := known.get((portfolio_id, name))) is not None
         )
 
+    def row_of(self, portfolio_id: int, name: str) -> int | None:
+        """The row that a name stands for."""
+        return self._known.get((portfolio_id, name))
+
     def take(self, wish: Wish, rows: tuple[int, ...]) -> None:
         """The wish's command made these rows: its names stand for them, in order."""
         for name, row in zip(wish.client_order_ids, rows, strict=False):

@@ -51,6 +51,12 @@ def order_uuid(row_id: int) -> UUID:
     return public_uuid(PublicKind.ORDER, row_id)
 
 
+def order_text(row_id: int) -> str:
+    """`str(order_uuid(row_id))`, in a third of the time: order entry makes one for each answer."""
+    low = _VARIANT | row_id
+    return f"{_ORDER_TEXT}{low >> 48:04x}-{low & 0xFFFF_FFFF_FFFF:012x}"
+
+
 def order_id_of(public: UUID) -> int | None:
     """The order's row id, None if this is no order's id."""
     return number_of(PublicKind.ORDER, public)
@@ -88,3 +94,6 @@ def trade_id_of(public: UUID) -> int | None:
 
 def _high(kind: int) -> int:
     return _CURB << 32 | (kind & 0xFFFF) << 16 | 0x8000
+
+
+_ORDER_TEXT: Final = str(UUID(int=_high(PublicKind.ORDER) << 64))[:19]

@@ -14,7 +14,7 @@ from typing import Final
 from cloud.events.outbox import Outbox
 from cloud.exchange.applying import Applied, Desk, Waiting
 from cloud.exchange.leader import Lead
-from cloud.exchange.order_names import load_names
+from cloud.exchange.order_names import OrderNames, load_names
 from cloud.exchange.order_rows import OrderRows, load_order_rows
 from cloud.exchange.store import prepare, store
 from cloud.exchange.wishes import (
@@ -60,6 +60,7 @@ class Sequencer:
     def __init__(self, outbox: Outbox, clock: Clock) -> None:
         self.engine = Engine()
         self.order_rows = OrderRows()
+        self._names = OrderNames()
         self._outbox = outbox
         self._clock = clock
         self._is_leading = False
@@ -78,6 +79,10 @@ class Sequencer:
     def committed_sequence(self) -> int:
         """The last command of the last batch that this process has committed or recovered."""
         return self._committed
+
+    def row_of_name(self, portfolio_id: int, client_order_id: str) -> int | None:
+        """The row of the order that this name was given to; perhaps not committed yet."""
+        return self._names.row_of(portfolio_id, client_order_id)
 
     def post(self, wish: Wish, answer: Answer) -> None:
         """Take a wish; `answer` is called, quickly and without raising, after its commit.
@@ -156,7 +161,7 @@ class Sequencer:
             await prepare(connection)
             names = await load_names(connection)
             order_rows = await load_order_rows(connection, engine.venue.orders)
-        self.engine, self.order_rows = engine, order_rows
+        self.engine, self.order_rows, self._names = engine, order_rows, names
         self._committed = engine.sequence
         for begin in self._beginners:
             begin(engine)

@@ -6,9 +6,12 @@ from cloud.accounts.api_keys.wire import make_api_keys
 from cloud.accounts.wire import Accounts
 from cloud.events.wire import Events
 from cloud.exchange import metrics
+from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.directory import Directory
 from cloud.exchange.leading import Leading
 from cloud.exchange.limits import wire as limits
 from cloud.exchange.market_data import wire as market_data
+from cloud.exchange.order_entry import wire as order_entry
 from cloud.exchange.portfolios import wire as portfolios
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.sessions.driver import SessionDriver
@@ -27,6 +30,7 @@ class Exchange:
 
     sequencer: takes wishes while this process leads; see `cloud/exchange/sequencer.py`.
     api_keys: checks traders' keys, for every interface that takes them.
+    directory: instruments by symbol. access: whom API keys and tokens of /v2 stand for.
     schedule: when the venue trades.
     market_data: the venue's feed, its streams and its history.
     portfolios: all of them as they are committed, with marks; whose is whose; equity curves.
@@ -42,6 +46,10 @@ class Exchange:
         self.realtime = realtime
         self.sequencer = Sequencer(events.outbox, kit.clock)
         self.api_keys = make_api_keys(kit, accounts.address_limit)
+        self.directory = Directory(self.sequencer)
+        self.access = TraderAccess(
+            self.api_keys, accounts.access_tokens, kit.database.pool, self.sequencer
+        )
         self.schedule = schedule_of(kit.settings.exchange_schedule)
         self.portfolios = portfolios.Portfolios(kit, self.sequencer)
         self.market_data = market_data.MarketData(
@@ -75,6 +83,7 @@ def wire(exchange: Exchange) -> Feature:
         *_running_the_venue(exchange),
         *_books_of_account(exchange),
         market_data.wire(exchange.kit, exchange.market_data),
+        order_entry.wire(exchange.sequencer, exchange.directory, exchange.access),
     )
 
 

@@ -1,0 +1,95 @@
+"""`/v2/orders/ws`: joins the state of each client to the network, and keeps time for all."""
+
+import asyncio
+from typing import Final
+
+from litestar.handlers import WebsocketRouteHandler
+
+from cloud.accounts.access import public
+from cloud.accounts.client import client_address
+from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.order_entry.connection import Connection, EndedBecause
+from cloud.exchange.order_entry.desk import OrderDesk
+from cloud.exchange.order_entry.messages import (
+    CLOSE_CODES,
+    Authenticate,
+    EndCode,
+    Ended,
+    encode,
+    frame_of,
+)
+from cloud.kit.errors import UnauthenticatedError
+from cloud.realtime.attending import Closing, Socket, attend, loop_s
+
+PATH: Final = "/v2/orders/ws"
+CONNECTIONS_MAX: Final = 2_000
+TICK_S: Final = 1.0
+
+
+class AccessGate:
+    """The credentials of the first message, checked as those of /v2 are."""
+
+    def __init__(self, access: TraderAccess) -> None:
+        self._access = access
+
+    async def portfolio_of(self, credentials: Authenticate, address: str) -> int:
+        """See `connection.Gate`."""
+        access = self._access
+        access.require_leading()
+        if credentials.key:
+            trader = await access.by_key(credentials.key, credentials.secret, address)
+        elif credentials.token:
+            trader = await access.by_token(credentials.token, credentials.portfolio)
+        else:
+            raise UnauthenticatedError("Send key and secret, or token, with the first message.")
+        return trader.portfolio_id
+
+
+class OrderEntry:
+    """Every client of order entry in this process."""
+
+    def __init__(self, desk: OrderDesk, gate: AccessGate) -> None:
+        self._desk = desk
+        self._gate = gate
+        self._connections: set[Connection] = set()
+
+    async def serve(self, socket: Socket) -> None:
+        """One connection from its opening to its end."""
+        await socket.accept()
+        connection = Connection(self._desk, self._gate, client_address(socket), loop_s())
+        self._connections.add(connection)
+        if len(self._connections) > CONNECTIONS_MAX:
+            connection.end(EndCode.UNAVAILABLE, "Too many clients are connected; try again later.")
+        try:
+            await attend(socket, connection, _closing)
+        finally:
+            self._connections.discard(connection)
+
+    async def run(self) -> None:
+        """Heartbeats, deadlines and checks of credentials, until cancelled; then good-bye."""
+        try:
+            while True:
+                await asyncio.sleep(TICK_S)
+                for connection in tuple(self._connections):
+                    if connection.tick(loop_s()):
+                        await connection.recheck(loop_s())
+        finally:
+            for connection in tuple(self._connections):
+                connection.end(EndCode.SHUTTING_DOWN, "The server stops; reconnect in a moment.")
+
+
+def _closing(because: EndedBecause) -> Closing:
+    """A client that is dropped for not reading would not read a last frame either."""
+    last = None
+    if because.code is not EndCode.SLOW_CONSUMER:
+        last = frame_of([encode(Ended(because.code, because.message))])
+    return Closing(CLOSE_CODES[because.code], because.message, last)
+
+
+def order_entry_route(entry: OrderEntry) -> WebsocketRouteHandler:
+    """The handler; it authenticates by its first message, not by a header."""
+
+    async def handle(socket: Socket) -> None:
+        await entry.serve(socket)
+
+    return WebsocketRouteHandler(PATH, guards=[public])(handle)

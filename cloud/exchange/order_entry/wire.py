@@ -1,0 +1,18 @@
+"""How order entry joins the rest of the exchange."""
+
+from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.directory import Directory
+from cloud.exchange.order_entry.desk import OrderDesk
+from cloud.exchange.order_entry.routes import AccessGate, OrderEntry, order_entry_route
+from cloud.exchange.sequencer import Sequencer
+from cloud.kit.feature import Feature, NamedTask, ProcessRole
+
+
+def wire(sequencer: Sequencer, directory: Directory, access: TraderAccess) -> Feature:
+    """The WebSocket and what keeps its time."""
+    entry = OrderEntry(OrderDesk(sequencer, directory), AccessGate(access))
+    return Feature(
+        "order-entry",
+        routes=(order_entry_route(entry),),
+        tasks=(NamedTask("order-entry", ProcessRole.EXCHANGE, entry.run),),
+    )
