@@ -22,7 +22,7 @@ def read_status(data: Path | None) -> dict[str, Any]:
     if pid is None:
         raise NotRunningError(f"Nothing runs on {folder.path}. Start it with: curb up")
     known = {"pid": pid, "data": str(folder.path), "is_up": False, "sites": read_sites(folder)}
-    running = known | folder.read("running.json")
+    running: dict[str, Any] = known | folder.read("running.json")
     base_url = running.get("urls", {}).get("Web API", "").removesuffix("/api/v1")
     return running | {"venue": read_venue(base_url) if running["is_up"] else None}
 
