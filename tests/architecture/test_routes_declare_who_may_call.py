@@ -58,6 +58,12 @@ PUBLIC = {
     "POST /api/v1/users",
     # A browser cannot send headers here, so the first message holds the access token.
     "WEBSOCKET /ws",
+    # As Alpaca has it, the first message (or a header) holds the API key.
+    "WEBSOCKET /v2/curb",
+    "WEBSOCKET /v2/iex",
+    "WEBSOCKET /v2/sip",
+    "WEBSOCKET /v2/test",
+    "WEBSOCKET /v2/replay",
 }
 
 

@@ -69,13 +69,20 @@ def taker_letter(side: int, *, is_auction: bool) -> str:
 
 def quote_body(listed: Listed, top: Top) -> Body:
     """Best bid and offer without their time; price and size 0 where a side is empty."""
+    return quote_of(listed, top.bid_ticks, top.bid_units, top.ask_ticks, top.ask_units)
+
+
+def quote_of(
+    listed: Listed, bid_ticks: int, bid_units: int, ask_ticks: int, ask_units: int
+) -> Body:
+    """The same from its numbers."""
     return {
         "bx": EXCHANGE,
-        "bp": listed.price(top.bid_ticks),
-        "bs": top.bid_units,
+        "bp": listed.price(bid_ticks),
+        "bs": bid_units,
         "ax": EXCHANGE,
-        "ap": listed.price(top.ask_ticks),
-        "as": top.ask_units,
+        "ap": listed.price(ask_ticks),
+        "as": ask_units,
         "c": list(QUOTE_CONDITIONS),
         "z": TAPE,
     }

@@ -149,6 +149,17 @@ class Feed:
             if quote is not None and trade.trade_id > last_trade_id:
                 self._count(quote, trade)
 
+    def remember(
+        self, instrument_id: int, last: Trade | None, minutes: Sequence[Bar], days: Sequence[Bar]
+    ) -> None:
+        """The latest of before `begin`, newest first; nothing of it is news."""
+        quote = self._quote_of(instrument_id)
+        if quote is None:
+            return
+        quote.last = quote.last or last
+        quote.last_minute = next(iter(minutes), None)
+        quote.last_day, quote.day_before = (*days, None, None)[:2]
+
     def note_trade(self, instrument_id: int, trade: Trade) -> None:
         """A trade that the state of `begin` knows already, but no bar."""
         self._waiting.append((instrument_id, trade))

@@ -9,12 +9,14 @@ import structlog
 from cloud.events.cancelled import end_if_cancelled
 from cloud.exchange.market_data.feed import Feed
 from cloud.exchange.sequencer import CommittedBatch, Sequencer
+from cloud.kit.outages import is_passing
 from trading.market_data import MarketData, Trade
 from trading.order_events import OrderFilled
 
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 0.05
+SEED_AGAIN_S: Final = 1.0
 
 Seeding = Callable[[Feed], Awaitable[None]]
 
@@ -43,13 +45,27 @@ class VenueProvider:
         end_hearing = self._sequencer.subscribe(lambda batch: self._hear(feed, batch))
         try:
             self._begin(feed)
-            await self._seed(feed)
+            await self._seed_somehow(feed)
             while self._sequencer.is_leading and not self._has_missed:
                 end_if_cancelled()
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             end_hearing()
             feed.end()
+
+    async def _seed_somehow(self, feed: Feed) -> None:
+        """A database that is away is waited for: only bars wait with it."""
+        while self._sequencer.is_leading:
+            end_if_cancelled()
+            try:
+                await self._seed(feed)
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                log.warning("market_bars_not_seeded", error=repr(error))
+                await asyncio.sleep(SEED_AGAIN_S)
+            else:
+                return
 
     def _begin(self, feed: Feed) -> None:
         engine = self._sequencer.engine
