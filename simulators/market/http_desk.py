@@ -1,22 +1,19 @@
-"""A trader's REST connection: its books when it begins, and orders where there is no socket."""
+"""A trader's REST connection: what it reads when it begins."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import httpx
 
-from simulators.market.books import price_text, ticks_of
+from simulators.market.books import ticks_of
 from simulators.market.streams import Key
-from simulators.market.trader import Message
-from simulators.market.view import Place
 
 WITHIN_S = 10.0
 OPEN_ORDERS_MAX = 500
 _NOT_FOUND = 404
-_ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
 class VenueRefusedError(Exception):
@@ -27,46 +24,11 @@ class VenueRefusedError(Exception):
         self.status = status
 
 
-def order_body(message: Message, place: Place) -> dict[str, str]:
-    """The JSON of a new order; numbers as text, so that none passes through a float."""
-    body = {
-        "symbol": message.symbol,
-        "qty": str(place.units),
-        "side": place.way.value,
-        "type": "limit" if place.price_ticks else "market",
-        "time_in_force": place.lasts,
-        "client_order_id": message.tag,
-    }
-    return body | ({"limit_price": price_text(place.price_ticks)} if place.price_ticks else {})
-
-
 class HttpDesk:
     """One key's requests."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
-        self._ids: dict[str, str] = {}
-
-    def know(self, order: Mapping[str, Any]) -> None:
-        """Remember by which id the venue knows one of our orders, while it works."""
-        tag = str(order["client_order_id"])
-        if order.get("status") in _ENDED:
-            self._ids.pop(tag, None)
-        else:
-            self._ids[tag] = str(order["id"])
-
-    async def send(self, message: Message) -> str | None:
-        """Place or cancel; None when it was taken, else why it was refused."""
-        try:
-            if message.place is not None:
-                self.know(await self.ask("POST", "/v2/orders", order_body(message, message.place)))
-            elif (order_id := self._ids.get(message.tag)) is not None:
-                await self.ask("DELETE", f"/v2/orders/{order_id}")
-            else:
-                return "there is no such order"
-        except VenueRefusedError as error:
-            return str(error)
-        return None
 
     async def ask(self, method: str, path: str, body: object = None, **query: str | int) -> Any:  # noqa: ANN401 - JSON
         """One request; the answer's JSON with exact decimals, None if it has none.

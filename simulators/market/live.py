@@ -10,6 +10,7 @@ from simulators.market.anchors import anchors_of
 from simulators.market.books import ticks_of
 from simulators.market.crowd import STEPS_PER_DAY, Crowd, Member, Stock
 from simulators.market.http_desk import HttpDesk, http_desk
+from simulators.market.order_socket import OrderSocket
 from simulators.market.pace import Pace
 from simulators.market.path import ReferencePath
 from simulators.market.stage import MarketStage, StageTrader
@@ -65,17 +66,17 @@ async def _member(
     async def begin() -> None:
         orders, positions = await desk.open_orders(), await desk.positions()
         trader.books.loaded(orders, positions, _now_ms())
-        for order in orders:
-            desk.know(order)
         has_books.set()
 
     def tell(data: Mapping[str, Any]) -> None:
-        desk.know(data["order"])
         trader.books.heard(data, _now_ms())
 
-    group.create_task(hear_updates(stage.key(who), begin=begin, tell=tell), name=run_name)
+    key = stage.key(who)
+    group.create_task(hear_updates(key, begin=begin, tell=tell), name=f"updates {run_name}")
+    socket = OrderSocket(key)
+    group.create_task(socket.run(), name=f"orders {run_name}")
     await has_books.wait()
-    return Member(trader, desk)
+    return Member(trader, socket)
 
 
 async def _stock(desk: HttpDesk, stage: MarketStage, symbol: str, seed: int) -> Stock:
