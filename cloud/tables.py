@@ -17,6 +17,8 @@ from cloud.events import tables as events
 from cloud.exchange import tables as exchange
 from cloud.exchange.alpaca import tables as alpaca
 from cloud.exchange.market_data import tables as market_data
+from cloud.exchange.portfolios import tables as portfolios
+from cloud.exchange.statements import tables as statements
 from cloud.exchange.surveillance import tables as surveillance
 from cloud.exchange.venue import tables as venue
 from cloud.kit import idempotency
@@ -25,7 +27,7 @@ from cloud.parking import tables as parking
 
 DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
 
-EXCHANGE = (exchange, alpaca, market_data, surveillance, venue)
+EXCHANGE = (exchange, alpaca, market_data, portfolios, statements, surveillance, venue)
 
 # Importing a feature's tables registers them; add one line for each.
 TABLES = (idempotency, events, users, auth, api_keys, audit, ledger, *DEVICES, parking, *EXCHANGE)

@@ -31,7 +31,7 @@ OBSERVED_DAYS_MAX: Final = 756
 HORIZON_DAYS_MAX: Final = 252
 TRADING_DAYS_A_YEAR: Final = 252
 BLOCK_DAYS: Final = 5
-PATHS: Final = 2_000
+PATHS: Final = 1_000
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LOG_MAX: Final = 40.0
 """Nobody's portfolio grows e^40 times; it keeps absurd histories inside what a float can hold."""
