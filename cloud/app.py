@@ -23,6 +23,7 @@ from cloud.devices import wire as devices
 from cloud.devices.live import RoomLive, SiteRoom
 from cloud.events import wire as events
 from cloud.exchange import wire as trading_venue
+from cloud.exchange.alpaca.errors import shaped
 from cloud.kit.clock import Clock, SystemClock, clock_from
 from cloud.kit.crypto import load_or_create_cipher
 from cloud.kit.database import AsyncSession, Database, open_database
@@ -117,7 +118,7 @@ def build_app(kit: Kit, features: Sequence[Feature], *, has_api: bool = True) ->
         }
         | {name: Provide(make) for f in served for name, make in f.dependencies.items()},
         state=State({name: value for f in features for name, value in f.state.items()}),
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=shaped(EXCEPTION_HANDLERS),
         openapi_config=openapi_config(settings) if has_api else None,
         cors_config=_cors(settings),
         request_max_body_size=settings.body_bytes_max,

@@ -4,6 +4,7 @@ The framework's pages load their scripts from other people's servers; a car park
 offline.
 """
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,17 +14,23 @@ import msgspec
 from litestar import Controller, MediaType, Request, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
 from cloud.accounts.access import Audience, public
-from cloud.kit.errors import MissingError, UnavailableError
+from cloud.exchange.alpaca.access import TraderAudience
+from cloud.exchange.alpaca.errors import ALPACA_MALFORMED, PREFIX, alpaca_problems
+from cloud.exchange.orders.errors import OrderError
+from cloud.kit.errors import MissingError, RateLimitedError, UnavailableError
 from cloud.kit.problems import ACCESS_PROBLEMS, MALFORMED, problems
 from cloud.kit.settings import Settings
 
 SECURITY_SCHEME: Final = "access_token"
+KEY_SCHEME: Final = "api_key"
+SECRET_SCHEME: Final = "api_secret"  # noqa: S105 -- a name in the document
 
 
 def openapi_config(settings: Settings) -> OpenAPIConfig:
@@ -33,7 +40,8 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
         version=version("curb-exchange"),
         description=(
             "Car parks whose gates open to a card, and bookings for their spaces. "
-            "Every refusal is problem details (RFC 9457) with a stable `code`."
+            "Every refusal is problem details (RFC 9457) with a stable `code`; under /v2, where "
+            "Alpaca's trading clients work unchanged, it has Alpaca's shape."
         ),
         servers=[Server(url=settings.public_url)],
         components=Components(
@@ -43,7 +51,19 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
                     scheme="bearer",
                     bearer_format="JWT",
                     description="The `access_token` of POST /api/v1/auth/login.",
-                )
+                ),
+                KEY_SCHEME: SecurityScheme(
+                    type="apiKey",
+                    security_scheme_in="header",
+                    name="APCA-API-KEY-ID",
+                    description="The `id` of POST /api/v1/api-keys.",
+                ),
+                SECRET_SCHEME: SecurityScheme(
+                    type="apiKey",
+                    security_scheme_in="header",
+                    name="APCA-API-SECRET-KEY",
+                    description="Its `secret`.",
+                ),
             }
         ),
         use_handler_docstrings=True,
@@ -66,17 +86,33 @@ class DescribeAccess(ReceiveRoutePlugin):
         """Called by the framework for each route, before the document is made."""
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                self._describe(handler, has_path_values=bool(route.path_parameters))
+                is_alpaca = route.path.startswith(PREFIX)
+                self._describe(
+                    handler,
+                    alpaca_problems if is_alpaca else problems,
+                    ALPACA_MALFORMED if is_alpaca else MALFORMED,
+                    has_path_values=bool(route.path_parameters),
+                )
 
-    def _describe(self, handler: HTTPRouteHandler, *, has_path_values: bool) -> None:
+    def _describe(
+        self,
+        handler: HTTPRouteHandler,
+        shape: Callable[..., dict[int, ResponseSpec]],
+        malformed: ResponseSpec,
+        *,
+        has_path_values: bool,
+    ) -> None:
         audiences = [guard for guard in handler.resolve_guards() if isinstance(guard, Audience)]
-        common = {400: MALFORMED, 413: MALFORMED} | problems(UnavailableError)
+        common = {400: malformed, 413: malformed} | shape(UnavailableError)
         responses = common | dict(handler.responses or {})
         if has_path_values:
-            responses = problems(MissingError) | responses
+            responses = shape(MissingError) | responses
         if audiences and not any(audience.is_public for audience in audiences):
             handler.security = [{SECURITY_SCHEME: []}]
-            responses = problems(*ACCESS_PROBLEMS) | responses
+            responses = shape(*ACCESS_PROBLEMS) | responses
+        if any(isinstance(audience, TraderAudience) for audience in audiences):
+            handler.security = [{KEY_SCHEME: [], SECRET_SCHEME: []}, {SECURITY_SCHEME: []}]
+            responses = shape(OrderError, RateLimitedError) | responses
         handler.responses = responses
         who = "; ".join(audience.description for audience in audiences)
         text = handler.description or (handler.fn.__doc__ or "").strip()

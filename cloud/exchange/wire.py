@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+from cloud.accounts.api_keys import wire as api_keys
 from cloud.accounts.api_keys.wire import make_api_keys
 from cloud.accounts.wire import Accounts
 from cloud.events.wire import Events
 from cloud.exchange import metrics
+from cloud.exchange.alpaca import wire as alpaca
 from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.alpaca.desk import TradingDesk
 from cloud.exchange.directory import Directory
 from cloud.exchange.leading import Leading
 from cloud.exchange.limits import wire as limits
@@ -84,6 +87,7 @@ def wire(exchange: Exchange) -> Feature:
         *_books_of_account(exchange),
         market_data.wire(exchange.kit, exchange.market_data),
         order_entry.wire(exchange.sequencer, exchange.directory, exchange.access),
+        *_trading_api(exchange),
     )
 
 
@@ -97,6 +101,24 @@ def joined(own: Feature, *parts: Feature) -> Feature:
         state={name: value for f in features for name, value in f.state.items()},
         tasks=tuple(task for f in features for task in f.tasks),
         resources=tuple(resource for f in features for resource in f.resources),
+    )
+
+
+def _trading_api(exchange: Exchange) -> tuple[Feature, ...]:
+    """API keys, and the interface under /v2 that takes them."""
+    kit, books = exchange.kit, exchange.portfolios
+    desk = TradingDesk(
+        kit.database.pool,
+        exchange.sequencer,
+        exchange.directory,
+        books.live,
+        books.reader,
+        exchange.schedule,
+        kit.clock,
+    )
+    return (
+        api_keys.wire(kit, exchange.api_keys, books.owners),
+        alpaca.wire(exchange.access, desk),
     )
 
 

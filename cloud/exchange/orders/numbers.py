@@ -32,6 +32,19 @@ def decimal_of(raw: msgspec.Raw, field: str) -> Decimal | None:
         return None
     if text[0] == 34:  # a string: '"'
         text = text[1:-1]
+    return _read(text, field)
+
+
+def number_in(text: str, field: str) -> Decimal:
+    """The number in a parameter of the address.
+
+    Raises:
+        MalformedOrderError: as `decimal_of`.
+    """
+    return _read(text.encode("utf-8", "replace"), field)
+
+
+def _read(text: bytes, field: str) -> Decimal:
     if len(text) > CHARS_MAX or _NUMBER.fullmatch(text) is None:
         raise MalformedOrderError(
             "number_invalid", f"{field} must be a plain decimal number of at most 80 characters."
