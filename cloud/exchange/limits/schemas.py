@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from cloud.exchange.venue.schemas import Reason
 from trading.orders import MONEY_MAX, QUANTITY_UNITS_MAX
 
 Units = Annotated[int, msgspec.Meta(ge=0, le=QUANTITY_UNITS_MAX)]
@@ -53,7 +54,7 @@ class PortfolioLimits(msgspec.Struct, frozen=True, kw_only=True):
 class LimitsEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """New figures; what is left out stays as it is. See RiskLimits."""
 
-    reason: Annotated[str, msgspec.Meta(min_length=3, max_length=200)]
+    reason: Reason
     max_order_units: Units | msgspec.UnsetType = msgspec.UNSET
     max_order_notional_cents: Cents | msgspec.UnsetType = msgspec.UNSET
     max_position_units: Units | msgspec.UnsetType = msgspec.UNSET

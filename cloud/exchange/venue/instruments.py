@@ -251,7 +251,7 @@ async def _shown(session: AsyncSession, rows: Sequence[InstrumentRow]) -> list[L
                 col(VenueActRow.kind) == str(ActKind.HALT),
                 col(VenueActRow.state) == DONE,
             )
-            .order_by(col(VenueActRow.asked_at))
+            .order_by(col(VenueActRow.sequence))
         )
         reasons = {halt.instrument_id: halt.reason for halt in halts}
     return [_to_schema(row, reasons.get(row.id)) for row in rows]

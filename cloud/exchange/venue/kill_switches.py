@@ -131,7 +131,7 @@ async def _is_held(session: AsyncSession, account_id: int) -> bool:
             col(VenueActRow.kind).in_((str(ActKind.KILL_SWITCH_ON), str(ActKind.KILL_SWITCH_OFF))),
             col(VenueActRow.state) != REFUSED,
         )
-        .order_by(col(VenueActRow.asked_at).desc(), col(VenueActRow.id).desc())
+        .order_by(col(VenueActRow.sequence).desc().nulls_first())
         .limit(100)
     )
     for act in acts:

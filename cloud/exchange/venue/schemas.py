@@ -8,7 +8,14 @@ from uuid import UUID
 import msgspec
 
 Reason = Annotated[
-    str, msgspec.Meta(min_length=3, max_length=200, description="Why; kept in the audit trail.")
+    str,
+    msgspec.Meta(
+        min_length=3,
+        max_length=200,
+        # Control characters cannot be stored, and a kill switch is turned before it is stored.
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Why, in one line; kept in the audit trail.",
+    ),
 ]
 Price = Annotated[Decimal, msgspec.Meta(description='Decimal text, such as "150.25".')]
 PhaseWord = Literal[
@@ -59,7 +66,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     reference_price: Price
     reason: Reason
-    name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     lot_units: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     maker_fee_rate: FeeRate = 0
     taker_fee_rate: FeeRate = 0
