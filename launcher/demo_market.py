@@ -123,8 +123,8 @@ def _fund(api: Api, portfolio: str, cash_minor: int) -> None:
         top_up = {
             "amount_minor": missing,
             "currency": "USD",
-            "provider": "demo",
-            "card": "4242 4242 4242 4242",
+            "provider": "demo-card",
+            "card": "4242",
         }
         api.post("/api/v1/wallet/top-ups", top_up)
     body = {"direction": "deposit", "amount_minor": cash_minor}

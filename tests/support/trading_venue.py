@@ -98,7 +98,7 @@ class TradingVenue:
 
 def fund(api: Api, portfolio: str, cash_minor: int) -> None:
     """Top the wallet up with demo money and move it to the portfolio."""
-    top_up = {"amount_minor": cash_minor, "currency": "USD", "provider": "demo", "card": "4242"}
+    top_up = {"amount_minor": cash_minor, "currency": "USD", "provider": "demo-card", "card": "4242"}
     api.post("/api/v1/wallet/top-ups", top_up)
     body = {"direction": "deposit", "amount_minor": cash_minor}
     api.post(f"/api/v1/portfolios/{portfolio}/transfers", body)
