@@ -123,11 +123,6 @@ class Feed:
         self.is_ready = True
         self.on_begin()
 
-    def end(self) -> None:
-        """Nothing is known any more, until the next `begin`."""
-        self.is_ready = False
-        self.on_begin()
-
     def take(self, events: Sequence[Event], at_ns: int) -> None:
         """Take in what one command, at that time, brought about. Quick; never raises."""
         self.now_ns = max(self.now_ns, at_ns)
@@ -159,10 +154,6 @@ class Feed:
         quote.last = quote.last or last
         quote.last_minute = next(iter(minutes), None)
         quote.last_day, quote.day_before = (*days, None, None)[:2]
-
-    def note_trade(self, instrument_id: int, trade: Trade) -> None:
-        """A trade that the state of `begin` knows already, but no bar."""
-        self._waiting.append((instrument_id, trade))
 
     # --- what clients hear
 

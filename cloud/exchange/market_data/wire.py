@@ -62,7 +62,7 @@ class MarketData:
         self.recorder = Recorder(pool)
         self.teller = MarketTeller(kit.redis, realtime.hub)
         self.feed = new_feed("curb", self.recorder, self.teller)
-        self.provider = VenueProvider(sequencer, Seeding(pool))
+        self.provider = VenueProvider(sequencer, self.feed, Seeding(pool))
         self.history = History(pool, self.feed)
         self.connections = DataConnections(self.feed, _Credentials(keys, tokens))
         realtime.rooms.add(InstrumentRoom(kit.redis, pool))
@@ -115,7 +115,7 @@ def wire(kit: Kit, data: MarketData) -> Feature:
         ),
         dependencies={"market_data": provide_desk},
         tasks=(
-            NamedTask("market-data-provider", role, lambda: data.provider.run(feed)),
+            NamedTask("market-data-provider", role, data.provider.run),
             NamedTask("market-data-streams", role, feed.run),
             NamedTask("market-data-bars", role, lambda: advance_for_ever(feed, kit.clock)),
             NamedTask("market-data-connections", role, data.connections.run),
