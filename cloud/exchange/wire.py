@@ -21,6 +21,7 @@ from cloud.exchange.sessions.driver import SessionDriver
 from cloud.exchange.sessions.schedules import schedule_of
 from cloud.exchange.snapshots import SnapshotKeeper
 from cloud.exchange.surveillance import wire as surveillance
+from cloud.exchange.updates import wire as updates
 from cloud.exchange.venue import wire as venue
 from cloud.exchange.venue.acts import VenueDesk
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
@@ -135,7 +136,11 @@ def _running_the_venue(exchange: Exchange) -> tuple[Feature, ...]:
 
 def _books_of_account(exchange: Exchange) -> tuple[Feature, ...]:
     """Portfolios and what is told and written down of them."""
-    return (portfolios.wire(exchange.kit, exchange.portfolios),)
+    kit, books = exchange.kit, exchange.portfolios
+    return (
+        portfolios.wire(kit, books),
+        updates.wire(kit, exchange.sequencer, books.live, exchange.access),
+    )
 
 
 def _tasks(exchange: Exchange) -> tuple[NamedTask, ...]:

@@ -1,0 +1,37 @@
+"""How the trading stream joins the exchange."""
+
+import asyncio
+import uuid
+
+from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.portfolios.live import LivePortfolios
+from cloud.exchange.sequencer import Sequencer
+from cloud.exchange.updates.routes import StreamConnections, stream_route
+from cloud.exchange.updates.service import TradeUpdates
+from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
+from trading import Engine
+
+
+def wire(kit: Kit, sequencer: Sequencer, live: LivePortfolios, access: TraderAccess) -> Feature:
+    """`/stream` and what keeps it going; `live` must have been joined to the sequencer before."""
+    updates = TradeUpdates(
+        sequencer,
+        live,
+        kit.database.pool,
+        epochs=lambda: uuid.uuid4().hex[:12],
+        now_s=lambda: asyncio.get_running_loop().time(),
+    )
+    connections = StreamConnections(updates, access)
+
+    def begin(engine: Engine) -> None:
+        connections.end_all()
+        updates.begin(engine)
+
+    sequencer.on_lead(begin)
+    sequencer.subscribe(updates.hear)
+    live.listeners.append(updates.worth.hear)
+    return Feature(
+        "trade-updates",
+        routes=(stream_route(connections),),
+        tasks=(NamedTask("trade-updates", ProcessRole.EXCHANGE, connections.run),),
+    )
