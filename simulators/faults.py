@@ -1,4 +1,4 @@
-"""What goes wrong, when: a seeded run of kills, freezes and cut links, each undone in time.
+"""What goes wrong, when: a seeded run of kills, freezes, cut and slow links, each undone in time.
 
 A freeze is undone after its time also when the run ends first; a kill is undone by whoever
 supervises the program.
@@ -7,14 +7,16 @@ supervises the program.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from simulators.fleet import Fleet
+from simulators.lines import Line
 from simulators.scenario import Faults
 from simulators.system import RunningSystem
 
 FREEZE_S_MIN = 0.5
 CLOCK_JUMP_MS = 7_200_000
+DELAY_S = (0.05, 1.0)
 # What each fault of a board is set to when it is over.
 _MENDED: dict[str, str | bool | int | None] = {"reader": None, "wifi": True, "rtc_offset_ms": 0}
 
@@ -33,6 +35,7 @@ class FaultRun:
         system: RunningSystem,
         fleet: Fleet,
         *,
+        lines: Mapping[str, Line],
         draw: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -40,6 +43,7 @@ class FaultRun:
         self._plan = plan
         self._system = system
         self._fleet = fleet
+        self._lines = lines
         self._draw = draw
         self._sleep = sleep
 
@@ -70,6 +74,8 @@ class FaultRun:
             if self._plan.clocks:
                 jump = self._gate_fault(gate, "rtc_offset_ms", CLOCK_JUMP_MS)
                 choices.append((f"turn clock of {gate}", jump))
+        for gate, line in self._lines.items():
+            choices.append((f"delay line of {gate}", self._slower(line)))
         return choices
 
     def _duration_s(self) -> float:
@@ -91,6 +97,17 @@ class FaultRun:
                 self._system.thaw(program)
 
         return freeze
+
+    def _slower(self, line: Line) -> Fault:
+        async def slow_down() -> None:
+            duration_s = self._duration_s()
+            line.delay_s = self._draw.uniform(*DELAY_S)
+            try:
+                await self._sleep(duration_s)
+            finally:
+                line.delay_s = 0.0
+
+        return slow_down
 
     def _unplugger(self, gate: str) -> Fault:
         async def unplug() -> None:

@@ -32,11 +32,15 @@ class FleetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GateSetup:
-    """One gate to simulate: its id and the folder that stands for its flash."""
+    """One gate to simulate: its id and the folder that stands for its flash.
+
+    line: host:port of the line its bytes take to the broker; empty: straight there.
+    """
 
     gate: str
     flash: Path
     is_entry: bool
+    line: str = ""
 
 
 @dataclass(slots=True)
@@ -214,6 +218,7 @@ class Fleet:
                     "CURB_GATE": powered.setup.gate,
                     "CURB_FLASH": str(powered.setup.flash),
                     "CURB_WORLD": self._server.address,
+                    "CURB_LINE": powered.setup.line,
                 },
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=console,

@@ -22,6 +22,7 @@ from simulators.clock import SimulatedClock
 from simulators.drivers import pass_lane
 from simulators.faults import FaultRun
 from simulators.fleet import Fleet, running_fleet
+from simulators.lines import Line, running_lines
 from simulators.report import Facts, Report, Stay, StoredEvent, judge
 from simulators.rush import Rush
 from simulators.scenario import Scenario, visits_of
@@ -72,9 +73,9 @@ async def play(run: Run, say: Say) -> Report:
     say("starting the system")
     async with started_system(run.folder / "data", environment=environment) as system:
         stage = system.stage()
-        async with _fleet_of(run, stage, environment) as fleet:
+        async with _fleet_of(run, stage, environment) as (fleet, lines):
             if clock is None:
-                return await _act_rush(run, system, stage, fleet, say)
+                return await _act_rush(run, system, stage, fleet, lines, say)
             cards = await _all_cards(stage)
             day = SteppedDay(fleet, cards, clock, say)
             attempts = await day.drive(visits)
@@ -83,26 +84,42 @@ async def play(run: Run, say: Say) -> Report:
 
 async def play_rush(run: Run, system: RunningSystem, stage: Stage, say: Say) -> Report:
     """The same for a rush on a system that runs already, with whatever gates the stage has."""
-    async with _fleet_of(run, stage, {}) as fleet:
-        return await _act_rush(run, system, stage, fleet, say)
+    async with _fleet_of(run, stage, {}) as (fleet, lines):
+        return await _act_rush(run, system, stage, fleet, lines, say)
 
 
 @contextlib.asynccontextmanager
-async def _fleet_of(run: Run, stage: Stage, environment: Mapping[str, str]) -> AsyncIterator[Fleet]:
-    async with running_fleet(
-        stage.setups(), run.folder / "consoles", pace=run.scenario.pace, environment=environment
-    ) as fleet:
+async def _fleet_of(
+    run: Run, stage: Stage, environment: Mapping[str, str]
+) -> AsyncIterator[tuple[Fleet, Mapping[str, Line]]]:
+    async with contextlib.AsyncExitStack() as stack:
+        setups, lines = stage.setups(), dict[str, Line]()
+        if run.scenario.faults.lines:
+            setups, lines = await stack.enter_async_context(running_lines(setups))
+        fleet = await stack.enter_async_context(
+            running_fleet(
+                setups,
+                run.folder / "consoles",
+                pace=run.scenario.pace,
+                environment=environment,
+            )
+        )
         await fleet.wait_ready(within_s=GATES_WITHIN_S)
         await fleet.wait_listed(within_s=GATES_WITHIN_S)
-        yield fleet
+        yield fleet, lines
 
 
 async def _act_rush(
-    run: Run, system: RunningSystem, stage: Stage, fleet: Fleet, say: Say
+    run: Run,
+    system: RunningSystem,
+    stage: Stage,
+    fleet: Fleet,
+    lines: Mapping[str, Line],
+    say: Say,
 ) -> Report:
     """Cars in and out under the scenario's faults, then the judgement."""
     draw = random.Random(run.seed)  # noqa: S311 - a repeatable run, not a secret
-    faults = FaultRun(run.scenario.faults, system, fleet, draw=draw)
+    faults = FaultRun(run.scenario.faults, system, fleet, lines=lines, draw=draw)
     troubles = asyncio.create_task(faults.run(), name="faults")
     try:
         rush = Rush(fleet, await _all_cards(stage), draw=draw, say=say)

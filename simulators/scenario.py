@@ -46,6 +46,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     programs: of `curb up`, killed (SIGKILL). frozen: of `curb up`, frozen for up to `freeze_s`: a
         frozen cloud-broker is a cut WAN. gates: boards lose their power. readers: chips hang.
         wifi: gates lose their network for up to `freeze_s`. clocks: theirs jump by hours.
+        lines: a gate's bytes to and from the broker take up to a second for up to `freeze_s`.
     """
 
     mean_gap_s: float = 0.0
@@ -56,6 +57,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     readers: bool = False
     wifi: bool = False
     clocks: bool = False
+    lines: bool = False
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from protocols.portable import codes
 from simulators.drivers import pass_lane
 from simulators.fleet import GateSetup, running_fleet
 from simulators.hardware.tags import make
+from simulators.lines import running_lines
 from simulators.traffic import Behaviour
 from simulators.world import Card
 from tests.support.site_rig import running_site
@@ -45,6 +46,25 @@ async def test_cars_pass_one_after_another_and_each_passage_is_told_once(lane):
         assert 0 < attempt.to_relay_us < 300_000
     await agent.wait_for(lambda: agent.kinds(GATE).count(codes.PASSAGE) == 4)
     assert agent.kinds(GATE).count(codes.ACCESS) == 4
+
+
+async def test_a_gate_on_a_slow_line_decides_by_itself_and_tells_its_agent_later(tmp_path):
+    async with running_site() as site:
+        agent = await site.start_agent()
+        flash = site.add_gate(GATE, direction="entry", arm_switch=True)
+        async with (
+            running_lines([GateSetup(GATE, flash, is_entry=True)]) as (setups, lines),
+            running_fleet(setups, tmp_path, pace=4) as fleet,
+        ):
+            await fleet.wait_ready()
+            await agent.wait_for(lambda: agent.online.get(GATE))
+            world = fleet.worlds[GATE]
+            assert (await pass_lane(world, "quick", card(1))).reason == codes.RIGHT_VALID
+            # Twice this is there and back: later than a gate waits for its agent.
+            lines[GATE].delay_s = 0.4
+            attempt = await pass_lane(world, "slow", card(2))
+            assert attempt.reason not in (None, codes.RIGHT_VALID)
+            await agent.wait_for(lambda: agent.kinds(GATE).count(codes.ACCESS) >= 2)
 
 
 async def test_a_refused_driver_tries_again_and_backs_out(lane):
