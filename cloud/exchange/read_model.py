@@ -258,7 +258,8 @@ class _Walk:
 
     def _end(self, draft: OrderDraft, state: int, reason: int) -> None:
         draft.state = state
-        draft.reason = reason
+        # Filled has none of its own; why units were lost before in this batch is kept.
+        draft.reason = reason or draft.reason
         draft.remaining = 0
         draft.is_ended = True
         self._ended_rows.append(draft.engine_order_id)

@@ -7,13 +7,24 @@ else is told to start from a snapshot.
 """
 
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
+
+from cloud.exchange.updates.messages import Ended
 
 KEPT_FRAMES_MAX: Final = 2_048
 KEPT_BYTES_MAX: Final = 2 * 1024 * 1024
 
-Reader = Callable[[bytes], None]
+
+class Reader(Protocol):
+    """Whoever is told; must be quick and never raise."""
+
+    def offer(self, data: bytes) -> None:
+        """Take a frame."""
+        ...
+
+    def end(self, code: Ended, message: str) -> None:
+        """Be told nothing more, and why."""
+        ...
 
 
 class Feed:
@@ -26,7 +37,7 @@ class Feed:
         self.name = name
         self.epoch = epoch
         self.seq = 0
-        self.readers: dict[object, Reader] = {}
+        self.readers: set[Reader] = set()
         self._head = b'{"stream":"%s","seq":' % name.encode()
         self._frames: deque[bytes] = deque()
         self._bytes = 0
@@ -39,8 +50,8 @@ class Feed:
         self._bytes += len(frame)
         while len(self._frames) > KEPT_FRAMES_MAX or self._bytes > KEPT_BYTES_MAX:
             self._bytes -= len(self._frames.popleft())
-        for read in tuple(self.readers.values()):
-            read(frame)
+        for reader in tuple(self.readers):
+            reader.offer(frame)
 
     def missed(self, epoch: str, seq: int) -> list[bytes] | None:
         """The frames after that place, None if they are not all known any more (or never were)."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import asyncpg
+import structlog
 
 from cloud.exchange.orders.views import SELECT, view_of
 from cloud.exchange.orders.words import LIVE_STATES
@@ -20,10 +21,12 @@ from cloud.exchange.updates.bodies import TradeSnapshot, open_orders, trade_upda
 from cloud.exchange.updates.connection import Connection, Joined
 from cloud.exchange.updates.feed import Feed
 from cloud.exchange.updates.fold import Fold
-from cloud.exchange.updates.messages import Place, Start, Started, Stream, encode, frame
+from cloud.exchange.updates.messages import Ended, Place, Start, Started, Stream, encode, frame
 from cloud.exchange.updates.worth import WorthTeller
 from cloud.exchange.wishes import CommittedBatch
 from trading import Engine
+
+log = structlog.get_logger()
 
 KEPT_AFTER_LAST_S: Final = 600.0
 """A portfolio nobody listens to is followed on for so long: who comes back in time may resume."""
@@ -74,6 +77,15 @@ class TradeUpdates:
         self._next.set()
         if self._fold.is_idle:
             return
+        try:
+            self._tell(batch)
+        except Exception:
+            # A mistake in what is shown must not stop what is traded: readers start anew.
+            log.exception("trade_updates_broke", first_sequence=batch.first_sequence)
+            for portfolio_id in tuple(self._feeds):
+                self._forget(portfolio_id)
+
+    def _tell(self, batch: CommittedBatch) -> None:
         markets = self._live.markets
         for update in self._fold.apply(batch):
             order = update.order
@@ -147,7 +159,7 @@ class TradeUpdates:
     ) -> Joined:
         """Begin with a stream of a portfolio that is followed."""
         feed = self._feeds[portfolio_id][stream]
-        feed.readers[reader] = reader.offer
+        feed.readers.add(reader)
         if stream is Stream.PORTFOLIO:
             self.worth.watch(portfolio_id)
             return self._from_snapshot(feed, portfolio_id, stream)  # it says what is
@@ -165,7 +177,7 @@ class TradeUpdates:
         if feeds is None or portfolio_id is None:
             return
         for feed in feeds.values():
-            feed.readers.pop(reader, None)
+            feed.readers.discard(reader)
         if not feeds[Stream.PORTFOLIO].readers:
             self.worth.forget(portfolio_id)
         if not any(feed.readers for feed in feeds.values()):
@@ -187,7 +199,10 @@ class TradeUpdates:
     def _forget(self, portfolio_id: int) -> None:
         self.worth.forget(portfolio_id)
         self._fold.forget(portfolio_id)
-        del self._feeds[portfolio_id], self._left_s[portfolio_id]
+        del self._left_s[portfolio_id]
+        for feed in self._feeds.pop(portfolio_id).values():
+            for reader in tuple(feed.readers):
+                reader.end(Ended.UNAVAILABLE, "This stream starts anew; reconnect.")
 
     def _from_snapshot(self, feed: Feed, portfolio_id: int, stream: Stream) -> Joined:
         worth = valuation(self._live, self._live.portfolios[portfolio_id])
