@@ -161,8 +161,8 @@ class LevelBook(StreamPlace):
         if message.get("r"):
             self._bids, self._asks = _Side(), _Side()
             self.is_known = False
-        elif not self.is_known:
-            return False
+        elif not self.is_known and int(message["seq"]) != 1:
+            return False  # The first of all needs no snapshot: the book was empty.
         try:
             is_new = self.is_new(message)
         except SequenceGapError:
@@ -214,8 +214,8 @@ class OrderBook(StreamPlace):
         if message.get("r"):
             self._orders = {}
             self.is_known = False
-        elif not self.is_known:
-            return False
+        elif not self.is_known and int(message["seq"]) != 1:
+            return False  # The first of all needs no snapshot: the book was empty.
         try:
             is_new = self.is_new(message)
         except SequenceGapError:

@@ -120,6 +120,12 @@ def book_snapshot_body(listed: Listed, data: InstrumentData, levels: int = 0) ->
     return found
 
 
+EMPTY_BOOKS: Final[Mapping[str, Body]] = {
+    "orderbooks": {"b": [], "a": [], "r": True},
+    "bookOrders": {"c": [], "r": True},
+}
+
+
 def orders_body(listed: Listed, changes: Sequence[OrderChange]) -> Body:
     """What happened to the book's orders, in order."""
     return {

@@ -242,8 +242,7 @@ class DataConnection:
                 return missed
         if channel in BOOK_CHANNELS:
             symbols = list(self._feed.quotes) if symbol == ALL else [symbol]
-            found = [self._feed.snapshot(channel, one) for one in symbols]
-            return [one for one in found if one is not None]
+            return [self._feed.snapshot(channel, one) for one in symbols]
         if known is None or symbol == ALL:
             return []
         place = {"seq": streams.stream(channel, symbol).seq, "epoch": streams.epoch}

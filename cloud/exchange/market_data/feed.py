@@ -191,21 +191,22 @@ class Feed:
             for listener in listeners:
                 listener.offer(batch)
 
-    def snapshot(self, channel: str, symbol: str) -> StreamMessage | None:
-        """A book's state at its stream's present number; None for a symbol nobody knows."""
+    def snapshot(self, channel: str, symbol: str) -> StreamMessage:
+        """A book's state at its stream's present number; empty for a symbol nobody knows yet."""
         # What is not written yet would else be in the snapshot and come again behind it.
         self.write()
         quote = self.quotes.get(symbol)
         if quote is None:
-            return None
-        if channel == "orderbooks":
+            body = bodies.EMPTY_BOOKS[channel]
+        elif channel == "orderbooks":
             body = bodies.book_snapshot_body(quote.listed, quote.data)
         else:
             body = bodies.orders_snapshot_body(quote.listed, quote.data)
         head = {"T": CHANNEL_TYPES[channel], "S": symbol}
         seq = self.streams.stream(channel, symbol).seq
         place = {"seq": seq, "epoch": self.streams.epoch}
-        return StreamMessage({**head, **body, **place}, quote.data.at_ns, seq)
+        at_ns = self.now_ns if quote is None else quote.data.at_ns
+        return StreamMessage({**head, **body, **place}, at_ns, seq)
 
     # --- how
 
