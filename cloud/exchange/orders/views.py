@@ -197,7 +197,12 @@ def _end(view: OrderView, state: int, reason: int, at: datetime) -> None:
 def nest(views: Iterable[OrderView]) -> list[OrderView]:
     """Legs put under their parents; a leg whose parent is not among them stays by itself."""
     views = list(views)
-    parents = {view.id: view for view in views if view.parent_id is None}
+    # A leg names its parent's first row; replaced or not, that is the engine's number of it.
+    parents = {
+        view.engine_order_id: view
+        for view in views
+        if view.group_kind and view.parent_id is None and view.replaced_by is None
+    }
     top: list[OrderView] = []
     for view in views:
         parent = None if view.parent_id is None else parents.get(view.parent_id)
