@@ -130,7 +130,7 @@ def _running_the_venue(exchange: Exchange) -> tuple[Feature, ...]:
     return (
         venue.wire(kit, sequencer, desk),
         limits.wire(kit, exchange.events, desk, exchange.realtime.notices),
-        surveillance.wire(kit),
+        surveillance.wire(kit, sequencer, exchange.realtime),
     )
 
 

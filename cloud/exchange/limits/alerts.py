@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from cloud.accounts.user import Role, User
 from cloud.events.event import Event
 from cloud.exchange.facts import RISK_VIOLATED, RiskViolated
 from cloud.exchange.facts import Violation as Refused
@@ -81,8 +80,3 @@ async def _owner(session: AsyncSession, portfolio_id: int) -> UUID | None:
         .where(col(PortfolioRow.id) == portfolio_id)
     )
     return found
-
-
-def may_hear_compliance(user: User) -> bool:
-    """Who is let into the compliance room."""
-    return user.has(Role.ADMIN, Role.AUDITOR)
