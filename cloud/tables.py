@@ -20,6 +20,7 @@ from cloud.exchange.market_data import tables as market_data
 from cloud.exchange.portfolios import tables as portfolios
 from cloud.exchange.statements import tables as statements
 from cloud.exchange.surveillance import tables as surveillance
+from cloud.exchange.transfers import tables as transfers
 from cloud.exchange.venue import tables as venue
 from cloud.kit import idempotency
 from cloud.ledger import tables as ledger
@@ -27,7 +28,16 @@ from cloud.parking import tables as parking
 
 DEVICES = (alerts, commands, gates, health, mqtt, device_rights, sites)
 
-EXCHANGE = (exchange, alpaca, market_data, portfolios, statements, surveillance, venue)
+EXCHANGE = (
+    exchange,
+    alpaca,
+    market_data,
+    portfolios,
+    statements,
+    surveillance,
+    venue,
+    transfers,
+)
 
 # Importing a feature's tables registers them; add one line for each.
 TABLES = (idempotency, events, users, auth, api_keys, audit, ledger, *DEVICES, parking, *EXCHANGE)

@@ -25,6 +25,7 @@ class AccountKind(StrEnum):
     DEBT = "debt"  # what a user (or an unknown driver, at a lot) owes; zero or below
     REVENUE = "revenue"  # what a lot has earned
     REFUND = "refund"  # what a lot has given back; kept apart from what it earned
+    EXCHANGE = "exchange"  # what wallets have paid into a portfolio; negative by what it gained
     CASH_IN = "cash_in"  # what a payment provider or an operator brought in; zero or below
 
 
@@ -56,6 +57,7 @@ LIMITS: Final = {
     AccountKind.DEBT: Limits(None, 0, 1),
     AccountKind.REVENUE: Limits(None, None, 8),
     AccountKind.REFUND: Limits(None, None, 8),
+    AccountKind.EXCHANGE: Limits(None, None, 1),
     AccountKind.CASH_IN: Limits(None, None, 8),
 }
 

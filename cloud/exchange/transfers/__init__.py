@@ -1,0 +1,1 @@
+"""Cash between a user's wallet and their portfolios: two books of account, one promise."""
