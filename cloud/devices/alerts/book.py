@@ -47,9 +47,13 @@ class AlertBook:
         return [self.fact(alert) for alert in alerts]
 
     async def change(self, connection: Connection, changes: Iterable[Change]) -> list[Alert]:
-        """Apply changes in order; returns the alerts that are different now."""
+        """Apply changes, those of one alert in order; returns the alerts that are different now.
+
+        Every transaction takes alerts in the same order: a site's report and its events change the
+        same ones side by side, and would else wait for each other.
+        """
         alerts = []
-        for change in changes:
+        for change in sorted(changes, key=lambda each: (each.device, each.kind, each.key)):
             now = self._clock.now()
             if isinstance(change, Raise):
                 row = await connection.fetchrow(

@@ -1,5 +1,6 @@
 """What a site reports becomes its health, its alerts, and news to those who watch: once each."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -176,3 +177,21 @@ def test_a_gate_that_never_reported_is_not_accused() -> None:
     silent = GateHealth(gate="elm-in", online=True, heard_ms=None, report=None)
     changes = alerts_of_report(report(silent), ["elm-in"])
     assert not [change for change in changes if isinstance(change, Raise)]
+
+
+async def test_a_report_and_events_change_the_same_alerts_side_by_side(
+    kit: Kit, outbox: Outbox, recorder: HealthRecorder, pool: Any
+) -> None:
+    book = AlertBook(outbox=outbox, ids=kit.ids, clock=kit.clock)
+    raised = [Raise("elm", "elm-in", kind) for kind in ("reader", "clock_unset", "list_refused")]
+    cleared = [Clear("elm-in", each.kind) for each in raised]
+
+    async def change(changes: list[Raise | Clear]) -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await book.change(connection, changes)
+
+    # Opposite orders, many times over: with locks taken as they come, PostgreSQL ends one of them.
+    for _ in range(20):
+        await asyncio.gather(change([*raised]), change([*reversed(raised)]))
+        await asyncio.gather(change([*cleared]), change([*reversed(cleared)]))
+    assert await open_alerts(pool) == set()
