@@ -17,6 +17,7 @@ from cloud.devices.enrolment.broker_certificates import (
     write_first_permissions,
 )
 from cloud.migrations.run import migrate
+from launcher.compiled import variables as compiled_variables
 from launcher.engines.broker import BrokerTls, NatsBroker
 from launcher.engines.postgres import Postgres
 from launcher.engines.valkey import Valkey
@@ -97,7 +98,8 @@ def running_cloud(engines: Engines, roles: str) -> Iterator[str]:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             [sys.executable, "-m", "cloud", "--roles", roles, "--port", str(port)],
             cwd=ROOT,
-            env=dict(os.environ) | dict(engines.environment),
+            # As `curb up` does: with the compiled engine where there is one.
+            env=dict(os.environ) | compiled_variables() | dict(engines.environment),
             stdout=log,
             stderr=log,
         )

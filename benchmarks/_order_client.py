@@ -1,0 +1,261 @@
+"""The client of `orders`, in a process of its own: sends orders, times their answers, prints both.
+
+Standard input: one JSON object (see Plan). Standard output: one JSON object (see Answered). It is
+lean, because it shares the cores with what is measured: frames are made beforehand, and a
+WebSocket is what RFC 6455 says it is and no more (the masking key is zero).
+
+Some acknowledged orders are looked up in the database the moment their answer is here: one that
+is not there was acknowledged before its commit.
+"""
+
+import asyncio
+import struct
+import sys
+import time
+from base64 import b64encode
+from typing import cast
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+import uvloop
+
+LOOKED_UP = 300
+_TICK_S = 0.001
+
+
+class Plan(msgspec.Struct):
+    """What to do. One of window (that many unanswered at once) and rate (orders a second) is set.
+
+    numbers: of the first order and how many; each has its number in its client_order_id.
+    """
+
+    url: str
+    database_url: str
+    key: str
+    secret: str
+    symbols: int
+    first: int
+    count: int
+    window: int = 0
+    rate: int = 0
+
+
+class Answered(msgspec.Struct):
+    """What came. waits_ns: from when each order was due to its answer, in order of numbers."""
+
+    took_s: float
+    acked: int
+    refused: int
+    filled: int
+    frames: int
+    early: int
+    looked_up: int
+    last_refusal: str
+    waits_ns: list[int]
+
+
+class _Answer(msgspec.Struct):
+    t: str
+    ref: int = 0
+    id: str = ""
+    filled_qty: int = 0
+    code: str = ""
+    message: str = ""
+
+
+_decoder = msgspec.json.Decoder(list[_Answer])
+
+
+def order_json(number: int, symbols: int) -> bytes:
+    """Half of the orders trade at once with what rests there, half rest deeper in the book."""
+    symbol = number % symbols + 1
+    is_buy = number // symbols % 2 == 0
+    is_crossing = number // (2 * symbols) % 2 == 0
+    cents = number * 7 % 97
+    price = (10_050 + cents) if is_buy == is_crossing else (9_950 - cents)
+    side = "buy" if is_buy else "sell"
+    return (
+        f'{{"symbol":"BEN{symbol:02}","qty":"{number % 9 + 1}","side":"{side}","type":"limit",'
+        f'"time_in_force":"gtc","limit_price":"{price // 100}.{price % 100:02}",'
+        f'"client_order_id":"bench-{number}"}}'
+    ).encode()
+
+
+def _frame(text: bytes) -> bytes:
+    size = len(text)
+    head = (
+        struct.pack("!BB", 0x81, 0x80 | size)
+        if size < 126
+        else struct.pack("!BBH", 0x81, 0xFE, size)
+    )
+    return head + b"\0\0\0\0" + text
+
+
+class _Client(asyncio.Protocol):
+    def __init__(self, plan: Plan) -> None:
+        loop = asyncio.get_running_loop()
+        self.plan = plan
+        self.is_open = loop.create_future()
+        self.is_welcome = loop.create_future()
+        self.is_done = loop.create_future()
+        self.frames = [
+            _frame(b'{"t":"place","ref":%d,"order":%b}' % (n, order_json(n, plan.symbols)))
+            for n in range(plan.first, plan.first + plan.count)
+        ]
+        self.due_ns = [0] * plan.count
+        self.waits_ns = [0] * plan.count
+        self.sent = self.acked = self.refused = self.filled = self.frames_heard = 0
+        self.last_refusal = ""
+        self.to_look_up: asyncio.Queue[str] = asyncio.Queue()
+        self._buffer = bytearray()
+        self._every = max(1, plan.count // LOOKED_UP)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's own class, which is no subclass of asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
+        parts = urlsplit(self.plan.url)
+        transport.write(
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {b64encode(bytes(16)).decode()}\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, error: Exception | None) -> None:
+        for future in (self.is_open, self.is_welcome, self.is_done):
+            if not future.done():
+                future.set_exception(ConnectionError(f"The server went away: {error}"))
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        if not self.is_open.done():
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            if not buffer.startswith(b"HTTP/1.1 101"):
+                raise ConnectionError(bytes(buffer[:200]).decode(errors="replace"))
+            del buffer[: end + 4]
+            self.is_open.set_result(None)
+        at = 0
+        while len(buffer) - at >= 2:
+            size, body = buffer[at + 1], at + 2
+            if size == 126:
+                size, body = int.from_bytes(buffer[at + 2 : at + 4], "big"), at + 4
+            elif size == 127:
+                size, body = int.from_bytes(buffer[at + 2 : at + 10], "big"), at + 10
+            if len(buffer) < body + size:
+                break
+            opcode = buffer[at] & 15
+            if opcode == 1:
+                self._heard(bytes(buffer[body : body + size]))
+            elif opcode == 9:
+                self.transport.write(b"\x8a\x80\0\0\0\0")
+            elif opcode == 8:
+                raise ConnectionError(bytes(buffer[body : body + size]).decode(errors="replace"))
+            at = body + size
+        del buffer[:at]
+
+    def _heard(self, frame: bytes) -> None:
+        now_ns = time.perf_counter_ns()
+        self.frames_heard += 1
+        for answer in _decoder.decode(frame):
+            if answer.t == "ack":
+                number = answer.ref - self.plan.first
+                self.waits_ns[number] = now_ns - self.due_ns[number]
+                self.acked += 1
+                self.filled += answer.filled_qty > 0
+                if number % self._every == 0:
+                    self.to_look_up.put_nowait(answer.id)
+            elif answer.t == "refused":
+                self.refused += 1
+                self.last_refusal = f"{answer.code}: {answer.message}"
+            elif answer.t == "welcome":
+                self.is_welcome.set_result(None)
+        if self.plan.window:
+            self.send_up_to(self.acked + self.refused + self.plan.window)
+        if self.acked + self.refused == self.plan.count and not self.is_done.done():
+            self.is_done.set_result(None)
+
+    def send_up_to(self, count: int) -> None:
+        """Send what is due until so many have been sent."""
+        first, last = self.sent, min(count, self.plan.count)
+        if last <= first:
+            return
+        if self.plan.window:
+            now_ns = time.perf_counter_ns()
+            for number in range(first, last):
+                self.due_ns[number] = now_ns
+        self.transport.write(b"".join(self.frames[first:last]))
+        self.sent = last
+
+    async def pace(self) -> None:
+        """Send at the plan's rate; an order that is late waits from when it was due."""
+        begun_ns = time.perf_counter_ns()
+        between_ns = 1_000_000_000 // self.plan.rate
+        for number in range(self.plan.count):
+            self.due_ns[number] = begun_ns + number * between_ns
+        while self.sent < self.plan.count:
+            self.send_up_to((time.perf_counter_ns() - begun_ns) // between_ns)
+            await asyncio.sleep(_TICK_S)
+
+    def authenticate(self) -> None:
+        """Say who this is."""
+        told = {"t": "auth", "key": self.plan.key, "secret": self.plan.secret}
+        self.transport.write(_frame(msgspec.json.encode(told)))
+
+
+async def _look_up(client: _Client, found: list[bool]) -> None:
+    """Whether each order is in the database as soon as its answer is here."""
+    connection = await asyncpg.connect(client.plan.database_url)
+    try:
+        while True:
+            public = await client.to_look_up.get()
+            row_id = int(public.replace("-", "")[16:], 16) & ((1 << 62) - 1)
+            query = "SELECT count(*) FROM orders WHERE id = $1"
+            found.append(await connection.fetchval(query, row_id) == 1)
+    finally:
+        await connection.close()
+
+
+async def _main(plan: Plan) -> Answered:
+    loop = asyncio.get_running_loop()
+    parts = urlsplit(plan.url)
+    assert parts.hostname is not None
+    _, client = await loop.create_connection(
+        lambda: _Client(plan), parts.hostname, parts.port or 80
+    )
+    await asyncio.wait_for(client.is_open, 30)
+    client.authenticate()
+    await asyncio.wait_for(client.is_welcome, 30)
+    found: list[bool] = []
+    looking = asyncio.create_task(_look_up(client, found))
+    begun_ns = time.perf_counter_ns()
+    if plan.window:
+        client.send_up_to(plan.window)
+    else:
+        await client.pace()
+    await asyncio.wait_for(client.is_done, 120)
+    took_s = (time.perf_counter_ns() - begun_ns) / 1e9
+    while not client.to_look_up.empty():
+        await asyncio.sleep(0.01)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+    client.transport.close()
+    return Answered(
+        took_s,
+        client.acked,
+        client.refused,
+        client.filled,
+        client.frames_heard,
+        found.count(False),
+        len(found),
+        client.last_refusal,
+        client.waits_ns,
+    )
+
+
+if __name__ == "__main__":
+    asked = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
+    told = uvloop.run(_main(asked))
+    sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
