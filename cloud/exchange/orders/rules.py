@@ -47,6 +47,8 @@ from trading.orders import (
 from trading.terms import NewOrder
 
 CLIENT_ORDER_ID_MAX: Final = 128
+EXPIRES_NS_MAX: Final = 1 << 62
+"""In the year 2116; what is later does not fit where instants are stored."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PERCENT_BPS: Final = 100
 
@@ -390,4 +392,7 @@ def _refuse_legs(form: OrderForm) -> None:
 
 
 def _instant_ns(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1_000
+    found = (at - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if found > EXPIRES_NS_MAX:
+        raise OrderError("expiry_invalid", "expires_at lies too far in the future; use gtc.")
+    return found
