@@ -26,6 +26,7 @@ from cloud.kit.columns import UtcDateTime
 from cloud.kit.crypto import FieldCipher, Place
 from cloud.kit.database import AsyncSession
 from cloud.kit.errors import ConflictError
+from cloud.kit.patterns import END
 
 KEPT_FOR: Final = timedelta(hours=24)
 KEY_CHARS_MAX: Final = 128
@@ -133,7 +134,7 @@ class OnceProvider:
                 name="Idempotency-Key",
                 min_length=8,
                 max_length=KEY_CHARS_MAX,
-                pattern=r"^[\x21-\x7e]+$",
+                pattern=r"^[\x21-\x7e]+" + END,
                 description="Sent again with the same key, a write happens once (kept for a day).",
             ),
         ] = None,

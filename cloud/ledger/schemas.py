@@ -6,9 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from cloud.kit.patterns import END
 from cloud.ledger.rules import AMOUNT_MINOR_MAX
 
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}" + END, description="ISO 4217.")]
 AmountMinor = Annotated[
     int, msgspec.Meta(ge=1, le=AMOUNT_MINOR_MAX, description="Minor units: cents for EUR.")
 ]

@@ -5,10 +5,15 @@ from uuid import UUID
 
 from litestar.params import PathParameter
 
+from cloud.kit.patterns import END
+
 LotId = Annotated[
     str,
     PathParameter(
-        min_length=3, max_length=32, pattern=r"^[a-z0-9-]+$", description="The lot's id (slug)."
+        min_length=3,
+        max_length=32,
+        pattern=r"^[a-z0-9-]+" + END,
+        description="The lot's id (slug).",
     ),
 ]
 BookingId = Annotated[UUID, PathParameter(description="The booking's id.")]

@@ -11,7 +11,7 @@ KeyName = Annotated[
     msgspec.Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)",
         description="What the key is for, in the trader's words.",
     ),
 ]

@@ -24,6 +24,7 @@ from cloud.accounts.users.service import UserService
 from cloud.kit.errors import RateLimitedError, UnavailableError
 from cloud.kit.idempotency import IdempotencyConflictError, Once
 from cloud.kit.paging import CursorError, Page, PageRequest
+from cloud.kit.patterns import END
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 
 UserId = Annotated[UUID, PathParameter(description="The user's id.")]
@@ -142,7 +143,7 @@ class UsersController(Controller):
         users: NamedDependency[UserService],
         user: NamedDependency[User],
         reason: Annotated[
-            str, QueryParameter(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+            str, QueryParameter(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*" + END)
         ],
     ) -> Profile:
         """Takes effect at once."""
@@ -177,7 +178,7 @@ class UsersController(Controller):
         users: NamedDependency[UserService],
         user: NamedDependency[User],
         reason: Annotated[
-            str, QueryParameter(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+            str, QueryParameter(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*" + END)
         ],
     ) -> Profile:
         """They log in anew."""

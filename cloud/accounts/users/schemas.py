@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from cloud.accounts.user import Role
+from cloud.kit.patterns import END
 
 # Text that people see must be printable: no control characters, which PostgreSQL (NUL) and
 # terminals dislike.
@@ -14,9 +15,9 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254, pattern=PRINTABLE)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=PRINTABLE)]
-Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ()./-]+$")]
+Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ()./-]+" + END)]
 PreferenceName = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_.-]+$")
+    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_.-]+" + END)
 ]
 PreferenceText = Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]
 PreferenceNumber = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]

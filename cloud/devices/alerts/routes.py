@@ -13,12 +13,13 @@ from cloud.devices.alerts.errors import AlertMissingError
 from cloud.devices.alerts.schemas import Acknowledgement, Alert
 from cloud.devices.alerts.service import AlertService
 from cloud.kit.paging import CursorError, Page, PageRequest
+from cloud.kit.patterns import END
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 
 AlertId = Annotated[UUID, PathParameter(description="The alert's id.")]
 SiteFilter = Annotated[
     str | None,
-    QueryParameter(pattern=r"^[a-z0-9-]{3,32}$", description="Only alerts of this site."),
+    QueryParameter(pattern=r"^[a-z0-9-]{3,32}" + END, description="Only alerts of this site."),
 ]
 OpenFilter = Annotated[bool, QueryParameter(description="Only alerts that have not ended.")]
 

@@ -5,13 +5,18 @@ from typing import Annotated
 
 import msgspec
 
+from cloud.kit.patterns import END
 from protocols.portable import topics
 
-Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,32}$")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:-]+$")]
+Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,32}" + END)]
+Name = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*" + END)
+]
+Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:-]+" + END)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Reason = Annotated[
+    str, msgspec.Meta(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*" + END)
+]
 Timezone = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 

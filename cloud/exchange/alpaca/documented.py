@@ -18,7 +18,10 @@ _FLAG: Final = Schema(type=OpenAPIType.BOOLEAN)
 def _number(text: str) -> Schema:
     return Schema(
         one_of=[
-            Schema(type=OpenAPIType.STRING, pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"),
+            Schema(
+                type=OpenAPIType.STRING,
+                pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$(?!\n)",
+            ),
             Schema(type=OpenAPIType.NUMBER),
         ],
         description=f"{text} A number, or the same as a string; read exactly.",

@@ -13,7 +13,10 @@ from trading.orders import MONEY_MAX, QUANTITY_UNITS_MAX
 Name = Annotated[
     str,
     msgspec.Meta(
-        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", description="Unique for you."
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
+        description="Unique for you.",
     ),
 ]
 

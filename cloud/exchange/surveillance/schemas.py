@@ -64,5 +64,5 @@ class CaseDetail(msgspec.Struct, frozen=True, kw_only=True):
 class ReviewCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A note, and with a state a decision."""
 
-    note: Annotated[str, msgspec.Meta(min_length=3, max_length=2_000, pattern=r"^[^\x00]*$")]
+    note: Annotated[str, msgspec.Meta(min_length=3, max_length=2_000, pattern=r"^[^\x00]*$(?!\n)")]
     state: CaseState | None = None

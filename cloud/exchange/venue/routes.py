@@ -49,7 +49,7 @@ from cloud.kit.paging import CursorError, Page, PageRequest
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 
 Symbol = Annotated[
-    str, PathParameter(pattern=r"^[A-Z][A-Z0-9.]{0,11}$", description="Such as AAPL.")
+    str, PathParameter(pattern=r"^[A-Z][A-Z0-9.]{0,11}$(?!\n)", description="Such as AAPL.")
 ]
 AccountId = Annotated[int, PathParameter(ge=1, le=2**62, description="The trading account.")]
 OF_VENUE = (ExchangeUnavailable, ExchangeBusy, *ACCESS_PROBLEMS)
@@ -229,7 +229,8 @@ class VenueController(Controller):
         session: NamedDependency[AsyncSession],
         page: NamedDependency[PageRequest],
         kind: Annotated[
-            str | None, QueryParameter(pattern="^[a-z_]{1,32}$", description="Only this kind.")
+            str | None,
+            QueryParameter(pattern=r"^[a-z_]{1,32}$(?!\n)", description="Only this kind."),
         ] = None,
     ) -> Page[Act]:
         """Listings, phases, halts, bands, corporate actions, limits and kill switches."""

@@ -13,7 +13,7 @@ Reason = Annotated[
         min_length=3,
         max_length=200,
         # Control characters cannot be stored, and a kill switch is turned before it is stored.
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)",
         description="Why, in one line; kept in the audit trail.",
     ),
 ]
@@ -66,7 +66,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     reference_price: Price
     reason: Reason
-    name: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    name: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")] = ""
     lot_units: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     maker_fee_rate: FeeRate = 0
     taker_fee_rate: FeeRate = 0

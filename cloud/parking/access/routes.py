@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from cloud.accounts.access import allow, signed_in
 from cloud.accounts.user import Role, User
 from cloud.kit.paging import CursorError, Page, PageRequest
+from cloud.kit.patterns import END
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 from cloud.parking.access.errors import AccessFilterError
 from cloud.parking.access.rules import Recheck
@@ -20,7 +21,7 @@ from cloud.parking.parameters import LotId
 AdmittedFilter = Annotated[bool | None, QueryParameter(description="Only admitted, or refused.")]
 ReasonFilter = Annotated[
     str | None,
-    QueryParameter(max_length=32, pattern=r"^[a-z_]+$", description="Only this reason code."),
+    QueryParameter(max_length=32, pattern=r"^[a-z_]+" + END, description="Only this reason code."),
 ]
 RecheckFilter = Annotated[
     Recheck | None, QueryParameter(description="Only those the cloud thinks so of.")

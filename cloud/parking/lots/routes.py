@@ -10,6 +10,7 @@ from cloud.accounts.access import allow, signed_in
 from cloud.accounts.user import Role, User
 from cloud.kit.idempotency import IdempotencyConflictError, Once
 from cloud.kit.paging import CursorError, Page, PageRequest
+from cloud.kit.patterns import END
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 from cloud.parking.lots.errors import (
     LotMissingError,
@@ -29,7 +30,8 @@ from cloud.parking.lots.service import LotService
 from cloud.parking.parameters import LotId
 
 SiteFilter = Annotated[
-    str | None, QueryParameter(max_length=32, pattern=r"^[a-z0-9-]+$", description="Of this site.")
+    str | None,
+    QueryParameter(max_length=32, pattern=r"^[a-z0-9-]+" + END, description="Of this site."),
 ]
 _OPERATORS = allow(Role.OPERATOR, Role.ADMIN)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from cloud.devices.sites.schemas import check_ids
+from cloud.kit.patterns import END
 from cloud.parking.lots.policy import LotMode, Passback, Stale, WalkUps
 from cloud.parking.vocabulary import Currency, Name, Note, Reason, Slug
 
@@ -15,7 +16,9 @@ Grace = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 Hold = Annotated[int, msgspec.Meta(ge=30, le=3_600)]
 CancelFree = Annotated[int, msgspec.Meta(ge=0, le=2_592_000)]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
-Timezone = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$")]
+Timezone = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+" + END)
+]
 
 
 class LotPolicyChange(

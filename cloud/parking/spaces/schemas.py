@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from cloud.kit.patterns import END
 from cloud.parking.lots.kinds import SpaceFeature, SpaceState, SpaceType
 from cloud.parking.vocabulary import PRINTABLE, Name
 
@@ -41,7 +42,7 @@ class SpaceCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class SpaceRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Numbered spaces that are alike: prefix "A", first 1, count 12 gives A001 to A012."""
 
-    prefix: Annotated[str, msgspec.Meta(max_length=8, pattern=r"^[A-Za-z0-9-]*$")]
+    prefix: Annotated[str, msgspec.Meta(max_length=8, pattern=r"^[A-Za-z0-9-]*" + END)]
     first: Annotated[int, msgspec.Meta(ge=0, le=99_999)] = 1
     count: Annotated[int, msgspec.Meta(ge=1, le=SPACES_AT_ONCE_MAX)]
     type: SpaceType = SpaceType.STANDARD

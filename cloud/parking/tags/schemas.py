@@ -6,10 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from cloud.kit.patterns import END
 from cloud.parking.tags.rules import TagState
 from cloud.parking.vocabulary import Note, Reason
 
-Uid = Annotated[str, msgspec.Meta(min_length=8, max_length=40, pattern=r"^[0-9A-Fa-f :-]+$")]
+Uid = Annotated[str, msgspec.Meta(min_length=8, max_length=40, pattern=r"^[0-9A-Fa-f :-]+" + END)]
 
 
 class TagClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import msgspec
 
+from cloud.kit.patterns import END
 from cloud.parking.lots.kinds import VehicleSize
 from cloud.parking.vocabulary import PRINTABLE
 
 Plate = Annotated[str, msgspec.Meta(min_length=1, max_length=16, pattern=PRINTABLE)]
-Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}" + END)]
 Make = Annotated[str, msgspec.Meta(max_length=50, pattern=PRINTABLE)]
 
 
