@@ -20,6 +20,7 @@ from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.sessions.driver import SessionDriver
 from cloud.exchange.sessions.schedules import schedule_of
 from cloud.exchange.snapshots import SnapshotKeeper
+from cloud.exchange.statements import wire as statements
 from cloud.exchange.surveillance import wire as surveillance
 from cloud.exchange.transfers import wire as transfers
 from cloud.exchange.updates import wire as updates
@@ -140,6 +141,7 @@ def _books_of_account(exchange: Exchange) -> tuple[Feature, ...]:
     kit, books = exchange.kit, exchange.portfolios
     return (
         portfolios.wire(kit, books),
+        statements.wire(kit),
         transfers.wire(kit, exchange.ledger, exchange.sequencer),
         updates.wire(kit, exchange.sequencer, books.live, exchange.access),
     )

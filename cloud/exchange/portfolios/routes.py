@@ -1,6 +1,6 @@
 """Portfolios over HTTP, under `/api/v1`; what Alpaca's clients know of them is under `/v2`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from cloud.exchange.portfolios.errors import (
     PortfolioNotOpenError,
     TooManyPortfoliosError,
 )
+from cloud.exchange.portfolios.instants import bounded
 from cloud.exchange.portfolios.moves import Moves
 from cloud.exchange.portfolios.owners import READERS, Owners
 from cloud.exchange.portfolios.projection import HORIZON_DAYS_MAX, Method
@@ -171,8 +172,8 @@ class PortfoliosController(Controller):
     ) -> History:
         """The equity curve and its profit, deposits and transfers apart."""
         owned = await owners.find(user, portfolio_id)
-        until = portfolio_reader.now() if ends_at is None else _with_zone(ends_at)
-        since = until - _DEFAULT_SPAN[timeframe] if starts_at is None else _with_zone(starts_at)
+        until = portfolio_reader.now() if ends_at is None else bounded(ends_at)
+        since = bounded(until - _DEFAULT_SPAN[timeframe] if starts_at is None else starts_at)
         return await portfolio_reader.history(owned.id, timeframe, since, until)
 
     @get(
@@ -262,10 +263,6 @@ _DEFAULT_SPAN: Final = {
     Timeframe.HOUR: timedelta(days=30),
     Timeframe.DAY: timedelta(days=365),
 }
-
-
-def _with_zone(at: datetime) -> datetime:
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _key(request: Request[Any, Any, Any]) -> str | None:
