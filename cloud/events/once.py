@@ -5,13 +5,16 @@ commit or neither. Deliveries of one event at the same time wait for each other 
 """
 
 from collections.abc import Awaitable, Callable
-
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col
+from typing import Final
 
 from cloud.events.event import Event, Handler
-from cloud.events.tables import ConsumedEventRow
 from cloud.kit.database import AsyncSession, Database
+
+# Bare: it runs before everything else that is done for an event.
+_CONSUME: Final = """
+INSERT INTO consumed_events (consumer_group, event_id) VALUES ($1, $2)
+ON CONFLICT DO NOTHING RETURNING event_id
+"""
 
 SessionHandler = Callable[[AsyncSession, Event], Awaitable[None]]
 
@@ -29,10 +32,6 @@ def exactly_once(database: Database, group: str, handler: SessionHandler) -> Han
 
 async def is_first(session: AsyncSession, group: str, event: Event) -> bool:
     """Whether this group has not consumed the event yet; from this commit on it has."""
-    consumed = (
-        insert(ConsumedEventRow)
-        .values(consumer_group=group, event_id=event.id)
-        .on_conflict_do_nothing()
-        .returning(col(ConsumedEventRow.event_id))
-    )
-    return await session.scalar(consumed) is not None
+    connection = await session.connection()
+    found = await connection.exec_driver_sql(_CONSUME, (group, event.id))
+    return found.first() is not None

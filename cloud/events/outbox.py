@@ -87,7 +87,7 @@ class Outbox:
     def __init__(self, *, ids: Ids, clock: Clock, wakeup: Wakeup) -> None:
         self._ids = ids
         self._clock = clock
-        self._wakeup = wakeup
+        self.wakeup = wakeup
 
     def event(self, topic: str, key: str, type: str, payload: object) -> Event:  # noqa: A002 -- the column's name
         """A new event of this instant. `payload` is anything msgspec writes as a JSON object."""
@@ -103,11 +103,17 @@ class Outbox:
 
     def add(self, session: AsyncSession, *events: Event) -> None:
         """Write the events with whatever else this session commits; in this order."""
-        for event in events:
-            session.add(to_row(event))
+        if session.in_nested_transaction():
+            # They go with the savepoint if that is rolled back.
+            for event in events:
+                session.add(to_row(event))
+        else:
+            session.info.setdefault(_TOLD, []).extend(events)
         if not session.info.get(_HOOKED):
             session.info[_HOOKED] = True
-            sqlalchemy_event.listen(session.sync_session, "after_commit", _hook(self._wakeup))
+            sqlalchemy_event.listen(session.sync_session, "before_commit", _write)
+            sqlalchemy_event.listen(session.sync_session, "after_rollback", _forget)
+            sqlalchemy_event.listen(session.sync_session, "after_commit", _hook(self.wakeup))
 
     async def add_many(
         self, connection: "asyncpg.Connection[Any]", events: Iterable[Event]
@@ -117,24 +123,39 @@ class Outbox:
         told = list(events)
         if not told:
             return
-        await connection.execute(
-            _INSERT,
-            [event.id for event in told],
-            [event.topic for event in told],
-            [event.key for event in told],
-            [event.type for event in told],
-            [bytes(event.payload).decode() for event in told],
-            [event.at for event in told],
-            [event.only_group for event in told],
-            [event.correlation_id for event in told],
-        )
+        await connection.execute(_INSERT, *_columns(told))
 
     def committed(self) -> None:
         """Say that a transaction with `add_many` has been committed."""
-        self._wakeup.notify()
+        self.wakeup.notify()
 
 
 _HOOKED: Final = "curb_outbox_hooked"
+_TOLD: Final = "curb_outbox_told"
+
+
+def _columns(told: list[Event]) -> tuple[list[Any], ...]:
+    return (
+        [event.id for event in told],
+        [event.topic for event in told],
+        [event.key for event in told],
+        [event.type for event in told],
+        [bytes(event.payload).decode() for event in told],
+        [event.at for event in told],
+        [event.only_group for event in told],
+        [event.correlation_id for event in told],
+    )
+
+
+def _write(session: Session) -> None:
+    """All events of the transaction in one statement, right before its commit."""
+    told = session.info.pop(_TOLD, None)
+    if told:
+        session.connection().exec_driver_sql(_INSERT, _columns(told))
+
+
+def _forget(session: Session) -> None:
+    session.info.pop(_TOLD, None)
 
 
 def _hook(wakeup: Wakeup) -> Callable[[Session], None]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -16,9 +17,11 @@ from cloud.kit import columns
 from cloud.kit.errors import AppError
 from cloud.kit.settings import Settings
 
-__all__ = ["AsyncSession", "Database", "columns"]
+__all__ = ["AsyncSession", "Database", "bare", "columns"]
 
 READY_TIMEOUT_S = 2.0
+_FIRST = text("SELECT 1")
+_BARE = "curb_bare"
 
 
 class Database:
@@ -56,6 +59,28 @@ class Database:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
         return True
+
+
+async def bare(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
+    """The connection under a session, within its transaction, for a hot path's own SQL.
+
+    What the session has not written yet is written first. Rows that it holds already do not hear
+    of what is changed this way.
+    """
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
+    transaction = session.sync_session.get_transaction()
+    known, driver = session.info.get(_BARE, (None, None))
+    if driver is None or known is not transaction:
+        connection = await session.connection()
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(driver, asyncpg.Connection)
+        if not driver.is_in_transaction():
+            # SQLAlchemy begins the transaction with its own first statement.
+            await connection.execute(_FIRST)
+        session.info[_BARE] = (session.sync_session.get_transaction(), driver)
+    found: asyncpg.Connection[asyncpg.Record] = driver
+    return found
 
 
 @asynccontextmanager

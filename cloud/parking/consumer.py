@@ -14,7 +14,7 @@ from cloud.devices.events import TOPIC as DEVICES
 from cloud.devices.gates.schemas import CODE_OF
 from cloud.devices.gates.service import GateService
 from cloud.events.bus import Bus
-from cloud.events.event import Event
+from cloud.events.event import Event, Handler
 from cloud.events.once import exactly_once
 from cloud.kit.clock import to_ms
 from cloud.kit.database import AsyncSession, Database
@@ -136,6 +136,11 @@ class GateEvents:
 
 def subscribe(bus: Bus, database: Database, make: Callable[[AsyncSession], GateEvents]) -> None:
     """Have the bus deliver devices' events here."""
+    bus.subscribe(GROUP, handler(database, make), topics={DEVICES})
+
+
+def handler(database: Database, make: Callable[[AsyncSession], GateEvents]) -> Handler:
+    """What the bus calls with each event of a device."""
 
     async def take(session: AsyncSession, event: Event) -> None:
         await make(session).take(event.read(StoredEvent))
@@ -147,4 +152,4 @@ def subscribe(bus: Bus, database: Database, make: Callable[[AsyncSession], GateE
         if event.type == DEVICE_EVENT and event.read(StoredEvent).kind in HEARD_KINDS:
             await once(event)
 
-    bus.subscribe(GROUP, handle, topics={DEVICES})
+    return handle

@@ -185,7 +185,6 @@ class Parking:
             session,
             lots=lots,
             occupancy=self.occupancy(session),
-            access=self.access(session),
             bookings=bookings,
             settlement=Settlement(
                 session,

@@ -134,25 +134,6 @@ class AccessService:
         self._notices.lot(self._session, row.lot, live.ACCESS, _notice(row))
         return row
 
-    async def of_tap(self, device: str, boot: int, tap: int) -> AccessLogRow | None:
-        """The decision that admitted the car of this tap, None if it was not heard of yet."""
-        query = (
-            select(AccessLogRow)
-            .where(
-                col(AccessLogRow.device) == device,
-                col(AccessLogRow.boot) == boot,
-                col(AccessLogRow.tap) == tap,
-                col(AccessLogRow.is_admitted),
-            )
-            .order_by(col(AccessLogRow.seq).desc())
-            .limit(1)
-        )
-        return await self._session.scalar(query)
-
-    async def get(self, access_id: UUID) -> AccessLogRow | None:
-        """One row, for services of parking."""
-        return await self._session.get(AccessLogRow, access_id)
-
     async def list_of_lot(
         self, lot: str, page: PageRequest, wanted: AccessFilter
     ) -> Page[AccessEntry]:

@@ -6,13 +6,12 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from cloud.accounts.user import User
 from cloud.kit.clock import Clock
-from cloud.kit.database import AsyncSession
+from cloud.kit.database import AsyncSession, bare
 from cloud.kit.errors import MissingError
 from cloud.kit.paging import Page, PageRequest
 from cloud.kit.privileged import ActRecorder, PrivilegedAct
@@ -44,6 +43,20 @@ class ExceptionState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+# Bare SQL: cars cause these, not people.
+_REPORT: Final = f"""
+INSERT INTO parking_exceptions AS old (id, kind, site, lot, subject, at, detail, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '{ExceptionState.OPEN}')
+ON CONFLICT (kind, subject) DO UPDATE SET state = excluded.state, detail = excluded.detail
+WHERE old.state <> '{ExceptionState.RESOLVED}'
+"""  # noqa: S608 - our own words
+_WITHDRAW: Final = f"""
+UPDATE parking_exceptions SET state = '{ExceptionState.WITHDRAWN}'
+WHERE (kind, subject) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+    AND state = '{ExceptionState.OPEN}'
+"""  # noqa: S608 - our own words
+
+
 class ExceptionMissingError(MissingError):
     """There is no such exception."""
 
@@ -72,35 +85,23 @@ class Exceptions:
 
     async def report(self, oddity: Oddity) -> None:
         """Put it on the list; once, however often it is reported. A resolved one stays so."""
-        added = insert(ExceptionRow).values(
-            id=uuid5(_NAMESPACE, f"{oddity.kind}:{oddity.subject}"),
-            kind=oddity.kind,
-            site=oddity.site,
-            lot=oddity.lot,
-            subject=oddity.subject,
-            at=oddity.at,
-            detail=oddity.detail,
-            state=ExceptionState.OPEN,
-        )
-        await self._session.execute(
-            added.on_conflict_do_update(
-                index_elements=["kind", "subject"],
-                set_={"state": ExceptionState.OPEN, "detail": oddity.detail},
-                where=col(ExceptionRow.state) != ExceptionState.RESOLVED,
-            )
+        connection = await bare(self._session)
+        await connection.execute(
+            _REPORT,
+            uuid5(_NAMESPACE, f"{oddity.kind}:{oddity.subject}"),
+            oddity.kind,
+            oddity.site,
+            oddity.lot,
+            oddity.subject,
+            oddity.at,
+            oddity.detail,
         )
 
     async def withdraw(self, *explained: tuple[ExceptionKind, UUID]) -> None:
         """What was heard since explains these; nothing happens if they are not on the list."""
-        await self._session.execute(
-            update(ExceptionRow)
-            .where(
-                tuple_(col(ExceptionRow.kind), col(ExceptionRow.subject)).in_(explained),
-                col(ExceptionRow.state) == ExceptionState.OPEN,
-            )
-            .values(state=ExceptionState.WITHDRAWN)
-            .execution_options(synchronize_session=False)
-        )
+        connection = await bare(self._session)
+        kinds, subjects = zip(*explained, strict=True)
+        await connection.execute(_WITHDRAW, list(kinds), list(subjects))
 
     async def list_all(
         self,

@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from cloud.accounts.user import User
@@ -19,7 +18,6 @@ from cloud.kit.database import AsyncSession
 from cloud.kit.paging import Page, PageRequest
 from cloud.kit.privileged import ActRecorder, PrivilegedAct
 from cloud.parking import live
-from cloud.parking.access.service import AccessService
 from cloud.parking.access.tables import AccessLogRow
 from cloud.parking.bookings.service import BookingService
 from cloud.parking.gate_events import (
@@ -36,11 +34,12 @@ from cloud.parking.lots.service import LotService
 from cloud.parking.stays import rules
 from cloud.parking.stays.errors import StayClosedError, StayMissingError
 from cloud.parking.stays.exceptions import ExceptionKind, Exceptions, Oddity
+from cloud.parking.stays.passages import Around, Grant, Passage, Passages
 from cloud.parking.stays.pricing import Basis
 from cloud.parking.stays.rules import StayState, pair_around
 from cloud.parking.stays.schemas import Stay, StayClose
 from cloud.parking.stays.settlement import Settlement, stay_oddity
-from cloud.parking.stays.tables import PassageRow, StayRow
+from cloud.parking.stays.tables import StayRow
 from cloud.parking.tariffs.service import lines_from
 from protocols.portable import codes
 
@@ -65,7 +64,6 @@ class StayService:
         *,
         lots: LotService,
         occupancy: OccupancyService,
-        access: AccessService,
         bookings: BookingService,
         settlement: Settlement,
         exceptions: Exceptions,
@@ -76,7 +74,7 @@ class StayService:
         self._session = session
         self._lots = lots
         self._occupancy = occupancy
-        self._access = access
+        self._passages = Passages(session)
         self._bookings = bookings
         self._settlement = settlement
         self._exceptions = exceptions
@@ -89,54 +87,45 @@ class StayService:
         facts = read(event, PassageFacts)
         # Nobody else handles passages of this lot until this transaction ends.
         await self._occupancy.lock(where.lot)
-        access = None
-        if event.kind == codes.PASSAGE and facts.tap is not None:
-            access = await self._access.of_tap(event.device, event.boot, facts.tap)
-        row = PassageRow(
-            id=event_id(event),
-            device=event.device,
-            boot=event.boot,
-            seq=event.seq,
-            site=where.site,
-            lot=where.lot,
-            lane=where.lane,
-            direction=facts.direction or where.direction,
-            at=happened_at(event),
-            tap=facts.tap,
-            kind=event.kind,
-            access_id=access.id if access else None,
-            tag_key=access.tag_key if access else None,
+        added = await self._passages.add(
+            Passage(
+                id=event_id(event),
+                device=event.device,
+                boot=event.boot,
+                seq=event.seq,
+                site=where.site,
+                lot=where.lot,
+                lane=where.lane,
+                direction=facts.direction or where.direction,
+                at=happened_at(event),
+                tap=facts.tap,
+                kind=event.kind,
+            )
         )
-        if not await self._is_new(row):
+        if added is None:
             return
-        await self._occupancy.count(row.lot, row.direction)
-        if row.tag_key is None:
-            await self._report_stranger(row)
+        passage = added.passage
+        await self._occupancy.count(passage.lot, passage.direction)
+        if passage.tag_key is None:
+            await self._report_stranger(passage)
         else:
-            await self._mend(row)
-        self._notices.lot(self._session, row.lot, live.PASSAGE, _notice(row))
-        await self._occupancy.review(row.lot)
+            await self._mend(passage, added.around, is_new=True)
+        self._notices.lot(self._session, passage.lot, live.PASSAGE, _notice(passage))
+        await self._occupancy.review(passage.lot)
 
     async def decided(self, access: AccessLogRow) -> None:
         """A decision was logged; if its car's passage was heard of before it, they meet now."""
         if access.tap is None or not access.is_admitted or access.tag_key is None:
             return
         await self._occupancy.lock(access.lot)
-        query = select(PassageRow).where(
-            col(PassageRow.device) == access.device,
-            col(PassageRow.boot) == access.boot,
-            col(PassageRow.tap) == access.tap,
-            col(PassageRow.kind) == codes.PASSAGE,
-            col(PassageRow.access_id).is_(None),
+        passage = await self._passages.meet(
+            access.device, access.boot, access.tap, access_id=access.id, tag_key=access.tag_key
         )
-        row = await self._session.scalar(query)
-        if row is None:
+        if passage is None:
             return
-        row.access_id, row.tag_key = access.id, access.tag_key
-        await self._session.flush()
-        await self._exceptions.withdraw((ExceptionKind.PASSAGE_WITHOUT_CARD, row.id))
-        await self._mend(row)
-        await self._occupancy.review(row.lot)
+        await self._exceptions.withdraw((ExceptionKind.PASSAGE_WITHOUT_CARD, passage.id))
+        await self._mend(passage, await self._passages.around(passage), is_new=False)
+        await self._occupancy.review(passage.lot)
 
     async def close(self, actor: User, stay_id: UUID, data: StayClose) -> Stay:
         """An operator knows that the car has gone; the stay is priced like any other.
@@ -152,23 +141,26 @@ class StayService:
         at = data.at or self._clock.now()
         if stay.state != StayState.OPEN or at <= stay.entry_at or at > self._clock.now():
             raise StayClosedError("The stay has ended, or that instant is not within it.")
-        row = PassageRow(
-            id=uuid5(_NAMESPACE, str(stay.id)),
-            device=OPERATOR,
-            boot=0,
-            seq=to_ms(at),
-            site=stay.site,
-            lot=stay.lot,
-            lane=OPERATOR,
-            direction=codes.EXIT,
-            at=at,
-            kind=OPERATOR,
-            tag_key=stay.tag_key,
+        added = await self._passages.add(
+            Passage(
+                id=uuid5(_NAMESPACE, str(stay.id)),
+                device=OPERATOR,
+                boot=0,
+                seq=to_ms(at),
+                site=stay.site,
+                lot=stay.lot,
+                lane=OPERATOR,
+                direction=codes.EXIT,
+                at=at,
+                kind=OPERATOR,
+                tag_key=stay.tag_key,
+            )
         )
-        await self._is_new(row)
-        await self._occupancy.count(row.lot, row.direction)
-        await self._mend(row)
-        await self._occupancy.review(row.lot)
+        if added is None:
+            raise StayClosedError("The stay was closed by an operator before.")
+        await self._occupancy.count(stay.lot, codes.EXIT)
+        await self._mend(added.passage, added.around, is_new=True)
+        await self._occupancy.review(stay.lot)
         act = PrivilegedAct(actor.id, "stay.closed", f"stay:{stay_id}", {"reason": data.reason})
         await self._acts.record(self._session, act)
         return await self.get(stay_id)
@@ -210,16 +202,7 @@ class StayService:
         rows = (await self._session.scalars(query)).all()
         return page.page(rows, to_stay, lambda row: (row.entry_at, row.id))
 
-    async def _is_new(self, row: PassageRow) -> bool:
-        query = (
-            insert(PassageRow)
-            .values(row.model_dump())
-            .on_conflict_do_nothing()
-            .returning(col(PassageRow.id))
-        )
-        return await self._session.scalar(query) is not None
-
-    async def _report_stranger(self, row: PassageRow) -> None:
+    async def _report_stranger(self, row: Passage) -> None:
         way = direction_name(row.direction)
         if row.kind == codes.TAILGATED:
             kind, detail = ExceptionKind.TAILGATED, f"A car followed another through {row.lane}."
@@ -228,16 +211,13 @@ class StayService:
             detail = f"A car passed {way} {row.lane} without a card that was decided upon."
         await self._exceptions.report(_oddity(kind, row, detail))
 
-    async def _mend(self, new: PassageRow) -> None:
-        """Pair the passage with its neighbours in time, and settle what follows from it."""
-        near = {
-            row.id: row for row in (await self._before(new), new, await self._after(new)) if row
-        }
-        ordered = sorted((_passage(row) for row in near.values()), key=lambda p: p.place)
-        place = next(i for i, p in enumerate(ordered) if p.id == new.id)
-        before = ordered[place - 1] if place else None
-        after = ordered[place + 1] if place + 1 < len(ordered) else None
-        mended = pair_around(before, ordered[place], after)
+    async def _mend(self, new: Passage, around: Around, *, is_new: bool) -> None:
+        """Pair the passage with its neighbours in time, and settle what follows from it.
+
+        is_new: it was stored just now, so there is no stay of it yet.
+        """
+        near = {one.id: one for one in (around.before, new, around.after) if one is not None}
+        mended = pair_around(around.before, new, around.after)
         for orphan in mended.orphans:
             row = near[orphan.id]
             detail = f"A card left at {row.lane} that was not seen to enter."
@@ -245,33 +225,13 @@ class StayService:
         # Who loses an exit comes first: an exit ends one stay, and a fee is given back before
         # the same wallet is charged anew.
         for stay in sorted(mended.stays, key=lambda s: s.exit is not None):
-            await self._store(stay, near)
+            is_first = is_new and stay.entry.id == new.id
+            stored = None if is_first else await self._session.get(StayRow, stay.entry.id)
+            await self._store(stay, stored, near)
 
-    async def _before(self, new: PassageRow) -> PassageRow | None:
-        return await self._neighbour(new, is_before=True)
-
-    async def _after(self, new: PassageRow) -> PassageRow | None:
-        return await self._neighbour(new, is_before=False)
-
-    async def _neighbour(self, new: PassageRow, *, is_before: bool) -> PassageRow | None:
-        columns = [
-            col(PassageRow.at),
-            col(PassageRow.device),
-            col(PassageRow.boot),
-            col(PassageRow.seq),
-        ]
-        here, there = func.row(*columns), func.row(new.at, new.device, new.boot, new.seq)
-        query = select(PassageRow).where(
-            col(PassageRow.lot) == new.lot,
-            col(PassageRow.tag_key) == new.tag_key,
-            col(PassageRow.at) <= new.at if is_before else col(PassageRow.at) >= new.at,
-            here < there if is_before else here > there,
-        )
-        order = [column.desc() if is_before else column.asc() for column in columns]
-        return await self._session.scalar(query.order_by(*order).limit(1))
-
-    async def _store(self, stay: rules.Stay, near: dict[UUID, PassageRow]) -> None:
-        row = await self._session.get(StayRow, stay.entry.id)
+    async def _store(
+        self, stay: rules.Stay, row: StayRow | None, near: dict[UUID, Passage]
+    ) -> None:
         is_new = row is None
         if row is None:
             row = await self._opened(near[stay.entry.id])
@@ -281,12 +241,12 @@ class StayService:
         row.exit_at = leaving.at if leaving else None
         row.exit_lane = leaving.lane if leaving else None
         row.exit_reason = await self._exit_reason(leaving)
-        await self._session.flush()
         oddities: list[Oddity] = []
         if row.state == StayState.ABANDONED:
             detail = f"The card entered again; no exit was seen since {row.entry_at:%F %T} UTC."
             oddities.append(stay_oddity(ExceptionKind.ENTRY_WITHOUT_EXIT, row, detail))
         if row.booking_id is not None:
+            await self._session.flush()
             await self._bookings.entered(row.booking_id)
             if row.state == StayState.CLOSED:
                 await self._bookings.left(row.booking_id)
@@ -295,33 +255,31 @@ class StayService:
             await self._tell_oddities(row, oddities)
         self._tell(row)
 
-    async def _opened(self, entry: PassageRow) -> StayRow:
-        access = None if entry.access_id is None else await self._access.get(entry.access_id)
-        lot = await self._lots.row(entry.lot)
+    async def _opened(self, entry: Passage) -> StayRow:
+        grant = await self._passages.grant(entry.access_id)
+        currency = await self._occupancy.currency(entry.lot)
         assert entry.tag_key is not None
         row = StayRow(
             id=entry.id,
             site=entry.site,
             lot=entry.lot,
             tag_key=entry.tag_key,
-            tag_id=access.tag_id if access else None,
-            user_id=access.user_id if access else None,
-            booking_id=access.booking_id if access else None,
-            basis=_basis(access),
+            tag_id=grant.tag_id if grant else None,
+            user_id=grant.user_id if grant else None,
+            booking_id=grant.booking_id if grant else None,
+            basis=_basis(grant),
             state=StayState.OPEN,
             entry_at=entry.at,
             entry_lane=entry.lane,
             lines=[],
-            currency=lot.currency,
+            currency=currency,
         )
         self._session.add(row)
         return row
 
-    async def _exit_reason(self, leaving: PassageRow | None) -> str | None:
-        if leaving is None or leaving.access_id is None:
-            return None
-        access = await self._access.get(leaving.access_id)
-        return access.reason if access else None
+    async def _exit_reason(self, leaving: Passage | None) -> str | None:
+        grant = None if leaving is None else await self._passages.grant(leaving.access_id)
+        return grant.reason if grant else None
 
     async def _tell_oddities(self, row: StayRow, oddities: list[Oddity]) -> None:
         """Report what is odd about a stay now, and withdraw what no longer is."""
@@ -355,30 +313,19 @@ def to_stay(row: StayRow) -> Stay:
     return Stay(**fields, lines=lines_from(row.lines))
 
 
-def _passage(row: PassageRow) -> rules.Passage:
-    return rules.Passage(
-        id=row.id,
-        at=row.at,
-        device=row.device,
-        boot=row.boot,
-        seq=row.seq,
-        direction=row.direction,
-    )
-
-
-def _basis(access: AccessLogRow | None) -> Basis:
-    if access is None or access.right_kind is None:
+def _basis(grant: Grant | None) -> Basis:
+    if grant is None or grant.right_kind is None:
         return Basis.WALK_UP
-    if access.right_kind in (codes.PERMIT, codes.STAFF):
+    if grant.right_kind in (codes.PERMIT, codes.STAFF):
         return Basis.PERMIT
-    return Basis.BOOKING if access.booking_id is not None else Basis.WALK_UP
+    return Basis.BOOKING if grant.booking_id is not None else Basis.WALK_UP
 
 
-def _oddity(kind: ExceptionKind, row: PassageRow, detail: str) -> Oddity:
+def _oddity(kind: ExceptionKind, row: Passage, detail: str) -> Oddity:
     return Oddity(kind=kind, subject=row.id, site=row.site, lot=row.lot, at=row.at, detail=detail)
 
 
-def _notice(row: PassageRow) -> live.PassageNotice:
+def _notice(row: Passage) -> live.PassageNotice:
     return live.PassageNotice(
         lane=row.lane,
         gate=row.device,

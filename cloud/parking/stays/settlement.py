@@ -27,7 +27,9 @@ class Settlement:
         """Bring what was paid in line with what the stay costs; returns what is odd about that."""
         oddities: list[Oddity] = []
         try:
-            final = await self._final(row)
+            # The stay is written once, with its price.
+            with self._session.no_autoflush:
+                final = await self._final(row)
         except (NoTariffError, TooLongError) as error:
             oddities.append(stay_oddity(ExceptionKind.NOT_PRICED, row, str(error)))
             final = _nothing(row)
