@@ -8,7 +8,7 @@ from provisioning.cloud_api import Api
 
 DOMAIN = "curb.local"
 # Raise it when the demo has new accounts, lanes or cards: older folders are then completed.
-DEMO_SHAPE = "1"
+DEMO_SHAPE = "2"
 # Whoever registers is a driver or trader; the other roles an admin grants.
 _OPEN_ROLES = ("driver", "trader")
 _GRANTED_ROLES = ("operator", "technician", "auditor")

@@ -127,7 +127,7 @@ def _fund(api: Api, portfolio: str, cash_minor: int) -> None:
             "card": "4242",
         }
         api.post("/api/v1/wallet/top-ups", top_up)
-    body = {"direction": "deposit", "amount_minor": cash_minor}
+    body = {"direction": "in", "amount_minor": cash_minor}
     api.post(f"/api/v1/portfolios/{portfolio}/transfers", body)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from launcher import site_steps, steps
+from launcher import market_steps, site_steps, steps
 from launcher.data_folder import DataFolder, default_data_folder
 from launcher.engines.server_user import OS_USER_NAME
 from launcher.errors import ExitCode, PortTakenError
@@ -31,12 +31,14 @@ STEPS: tuple[tuple[str, Callable[[System], None]], ...] = (
     ("Database migrations", steps.migrate),
     ("Cloud", steps.start_cloud),
     ("Demo accounts", steps.fill_demo),
+    ("Demo market", market_steps.build_demo_market),
     ("Demo car park", site_steps.build_demo_site),
     ("Site broker", site_steps.start_site_broker),
     ("Edge agent", site_steps.start_agent),
 )
 # Left out by --no-sim.
 SIMULATION_STEPS: tuple[tuple[str, Callable[[System], None]], ...] = (
+    ("Traders", market_steps.start_traders),
     ("Gates and drivers", site_steps.start_simulation),
 )
 

@@ -15,13 +15,13 @@ class Quoting:
     it should be before it is moved.
     """
 
-    half_spread_bps: int = 4
-    gap_bps: int = 3
+    half_spread_bps: int = 7
+    gap_bps: int = 6
     levels: int = 5
     units: int = 100
     position_target: int = 5_000
     position_max: int = 10_000
-    drift_bps: int = 2
+    drift_bps: int = 5
 
 
 class Maker:

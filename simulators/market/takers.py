@@ -39,7 +39,7 @@ class Noise:
         self,
         draw: random.Random,
         *,
-        mean_gap_ms: int = 1_500,
+        mean_gap_ms: int = 1_000,
         units_mean: int = 20,
         patience_ms: int = 20_000,
         position_target: int = 1_000,

@@ -60,6 +60,15 @@ class TradingVenue:
         for symbol in symbols:
             wait_until(lambda s=symbol: self.phase(s) == phase, f"{symbol} is {phase}")
 
+    def let_call_end(self, symbol: str) -> None:
+        """Let time pass until a volatility call is over; it counts from when it was first seen."""
+
+        def is_over() -> bool:
+            self.pass_time(timedelta(seconds=5))
+            return self.phase(symbol) == "continuous"
+
+        wait_until(is_over, f"the call of {symbol} ends")
+
     def list_stock(self, symbol: str, price: str, **listing: object) -> None:
         body = {"reference_price": price, "reason": "trading day test", "name": symbol}
         self.admin.put(f"/api/v1/exchange/instruments/{symbol}", body | listing)
@@ -98,10 +107,25 @@ class TradingVenue:
 
 def fund(api: Api, portfolio: str, cash_minor: int) -> None:
     """Top the wallet up with demo money and move it to the portfolio."""
-    top_up = {"amount_minor": cash_minor, "currency": "USD", "provider": "demo-card", "card": "4242"}
+    top_up = {
+        "amount_minor": cash_minor,
+        "currency": "USD",
+        "provider": "demo-card",
+        "card": "4242",
+    }
     api.post("/api/v1/wallet/top-ups", top_up)
-    body = {"direction": "deposit", "amount_minor": cash_minor}
-    api.post(f"/api/v1/portfolios/{portfolio}/transfers", body)
+    transfer(api, portfolio, "in", cash_minor)
+
+
+def transfer(api: Api, portfolio: str, direction: str, amount_minor: int) -> None:
+    """Move cash from (`in`) or to (`out`) the wallet, and wait until it has come.
+
+    Raises:
+        RefusedError: it was refused; the money is where it was.
+    """
+    path = f"/api/v1/portfolios/{portfolio}/transfers"
+    made = api.post(path, {"direction": direction, "amount_minor": amount_minor})
+    wait_until(lambda: api.get(f"{path}/{made['id']}")["state"] == "done", "the transfer has come")
 
 
 @contextlib.contextmanager
