@@ -131,20 +131,23 @@ class Desk:
         applied = Applied([], [], [], at_ns, [], {}, None, [], [])
         entries: list[bytes] = []
         taken: dict[tuple[int, str], int] = {}
+        next_sequence = self._engine.sequence + 1
         cash = self._engine.venue.external_cash
         for _ in range(min(len(waiting), most)):
             one = waiting.popleft()
             wish = one[0]
-            if wish.client_order_ids and self._is_repeat(one, taken, applied):
+            names = wish.client_order_ids
+            if names and self._is_repeat(one, taken, applied):
                 continue
-            command = wish.make(self._engine.sequence + len(entries) + 1, at_ns)
+            command = wish.make(next_sequence + len(entries), at_ns)
             try:
                 entry = encode_entry(command, wish)
-                cash = _bounded_cash(cash, command)
+                if isinstance(command, Deposit):
+                    cash = _bounded_cash(cash, command)
             except WishTooLarge as problem:
                 applied.refused.append((one, problem))
                 continue
-            for name in wish.client_order_ids:
+            for name in names:
                 taken[wish.portfolio_id, name] = len(entries)
             entries.append(entry)
             applied.waiting.append(one)
@@ -195,9 +198,8 @@ class Desk:
         return max(now_ns, self._engine.venue.at_ns)
 
 
-def _bounded_cash(cash: int, command: Command) -> int:
-    if isinstance(command, Deposit):
-        cash += max(command.amount, 0)
-        if cash > CASH_MAX:
-            raise WishTooLarge("The venue cannot hold that much money.")
+def _bounded_cash(cash: int, command: Deposit) -> int:
+    cash += max(command.amount, 0)
+    if cash > CASH_MAX:
+        raise WishTooLarge("The venue cannot hold that much money.")
     return cash

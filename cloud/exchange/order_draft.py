@@ -16,66 +16,37 @@ class OrderDraft:
     Figures are UNCHANGED, and state 0, where the batch says nothing of them.
     """
 
-    __slots__ = (
-        "accepted",
-        "base_id",
-        "client_order_id",
-        "display",
-        "engine_order_id",
-        "extreme",
-        "fees",
-        "group_kind",
-        "is_ended",
-        "is_triggered",
-        "leg",
-        "lost",
-        "parent_id",
-        "price",
-        "quantity",
-        "reason",
-        "remaining",
-        "replaced_by",
-        "replaces",
-        "row_id",
-        "sequence",
-        "source",
-        "state",
-        "stop",
-        "ticks",
-        "trail",
-        "trail_bps",
-        "units",
-    )
+    # Defaults of the class, so that an order pays only for what its events say.
+    accepted: OrderAccepted | None = None
+    base_id: int = 0
+    client_order_id: str | None = None
+    source: str = ""
+    group_kind: int = 0
+    parent_id: int | None = None
+    leg: int = 0
+    sequence: int = 0
+    units: int = 0
+    ticks: int = 0
+    fees: int = 0
+    lost: int = 0
+    state: int = 0
+    reason: int = 0
+    remaining: int = UNCHANGED
+    quantity: int = UNCHANGED
+    price: int = UNCHANGED
+    stop: int = UNCHANGED
+    trail: int = UNCHANGED
+    trail_bps: int = UNCHANGED
+    display: int = UNCHANGED
+    extreme: int = UNCHANGED
+    is_triggered: bool = False
+    is_ended: bool = False
+    replaces: int | None = None
+    replaced_by: int | None = None
 
     def __init__(self, row_id: int, engine_order_id: int) -> None:
         self.row_id = row_id
         self.engine_order_id = engine_order_id
-        self.accepted: OrderAccepted | None = None
-        self.base_id = 0
-        self.client_order_id: str | None = None
-        self.source = ""
-        self.group_kind = 0
-        self.parent_id: int | None = None
-        self.leg = 0
-        self.sequence = 0
-        self.units = 0
-        self.ticks = 0
-        self.fees = 0
-        self.lost = 0
-        self.state = 0
-        self.reason = 0
-        self.remaining = UNCHANGED
-        self.quantity = UNCHANGED
-        self.price = UNCHANGED
-        self.stop = UNCHANGED
-        self.trail = UNCHANGED
-        self.trail_bps = UNCHANGED
-        self.display = UNCHANGED
-        self.extreme = UNCHANGED
-        self.is_triggered = False
-        self.is_ended = False
-        self.replaces: int | None = None
-        self.replaced_by: int | None = None
 
     def fill(self, units: int, price_ticks: int, fee: int, remaining: int) -> None:
         """Count one fill."""

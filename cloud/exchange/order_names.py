@@ -26,11 +26,12 @@ class OrderNames:
     def rows_of(self, wish: Wish) -> tuple[int, ...]:
         """The rows that this wish's names stand for already; empty if they are all new."""
         known, portfolio_id = self._known, wish.portfolio_id
-        return tuple(
-            row
-            for name in wish.client_order_ids
-            if name and (row := known.get((portfolio_id, name))) is not None
-        )
+        rows = []
+        for name in wish.client_order_ids:
+            row = known.get((portfolio_id, name))
+            if row is not None:
+                rows.append(row)
+        return tuple(rows)
 
     def row_of(self, portfolio_id: int, name: str) -> int | None:
         """The row that a name stands for."""

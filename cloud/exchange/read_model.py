@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from cloud.exchange.order_draft import OrderDraft
+from cloud.exchange.order_draft import UNCHANGED, OrderDraft
 from cloud.exchange.order_rows import OrderRows, replacement_row
 from cloud.exchange.tables import REPLACED
 from cloud.exchange.wishes import Wish
@@ -50,7 +50,7 @@ from trading.events import (
     WithdrawalReserved,
 )
 from trading.instruments import CLOSING_CALL
-from trading.orders import CANCELLED, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED, REJECTED
+from trading.orders import CANCELLED, EXPIRED, FILLED, LIMIT, OPEN, PARTIALLY_FILLED, REJECTED
 
 RISK_REASONS: Final = range(200, 300)
 
@@ -187,7 +187,7 @@ class _Walk:
 
     def _note_extreme(self, draft: OrderDraft) -> None:
         # No event tells where a trailing stop's mark stands before it first moves.
-        if draft.accepted is not None or draft.stop >= 0:
+        if draft.stop != UNCHANGED:
             live = self._venue.orders.get(draft.engine_order_id)
             if live is not None:
                 draft.extreme = live.extreme_ticks
@@ -219,8 +219,10 @@ class _Walk:
             draft.parent_id = self._placed[0] if leg else None
         draft.accepted = event
         draft.state = event.state
-        draft.remaining = draft.quantity = event.order.quantity_units
-        draft.stop = event.stop_ticks
+        terms = event.order
+        draft.remaining = draft.quantity = terms.quantity_units
+        if terms.order_type > LIMIT:
+            draft.stop = event.stop_ticks
         draft.sequence = event.sequence
         self._drafts[order_id] = draft
         self._out.orders.append(draft)

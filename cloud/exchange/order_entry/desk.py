@@ -18,6 +18,7 @@ from cloud.exchange.order_entry.messages import (
     Replace,
     ToClient,
 )
+from cloud.exchange.order_entry.quick import plain_limit
 from cloud.exchange.orders.errors import OrderError, OrderMissingError, error_of
 from cloud.exchange.orders.rules import (
     change_of,
@@ -31,7 +32,7 @@ from cloud.exchange.sequencer import Receipt, Sequencer, Wish
 from cloud.kit.errors import AppError
 from trading.account_events import CommandRefused
 from trading.command_base import Command
-from trading.commands import CancelOrder, MassCancel
+from trading.commands import CancelOrder, MassCancel, PlaceOrder
 from trading.order_events import (
     OrderAccepted,
     OrderCancelled,
@@ -42,11 +43,24 @@ from trading.order_events import (
 )
 from trading.orders import CANCELLED, EXPIRED, FILLED, OPEN, PARTIALLY_FILLED
 from trading.reasons import Reason
+from trading.terms import NewOrder
 
 SOURCE = "ws"
 
 Send = Callable[[ToClient], None]
 Answer = Callable[[Receipt | AppError], None]
+
+
+class _Placing:
+    """Makes the command of one plain order."""
+
+    __slots__ = ("_order",)
+
+    def __init__(self, order: NewOrder) -> None:
+        self._order = order
+
+    def __call__(self, sequence: int, at_ns: int) -> Command:
+        return PlaceOrder(sequence, at_ns, self._order)
 
 
 class OrderDesk:
@@ -72,11 +86,15 @@ class OrderDesk:
         market = self._directory.by_symbol(symbol)
         if market is None:
             raise error_of(Reason.UNKNOWN_INSTRUMENT)
-        placement = placement_of(form, market.instrument, portfolio_id)
+        plain = plain_limit(form, market.instrument, portfolio_id)
+        if plain is not None:
+            make: Callable[[int, int], Command] = _Placing(plain)
+        else:
+            make = placement_of(form, market.instrument, portfolio_id).command
         name = client_order_id_of(form.client_order_id)
         names = () if name is None else (name,)
         self._sequencer.post(
-            Wish(placement.command, names, portfolio_id, SOURCE, message.ref),
+            Wish(make, names, portfolio_id, SOURCE, message.ref),
             partial(_answer, send, message.ref, _placed),
         )
 
