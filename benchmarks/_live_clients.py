@@ -41,7 +41,7 @@ class Order(msgspec.Struct):
 
 
 class Heard(msgspec.Struct):
-    """What came: for each event number its times of receipt in ns; and what should not happen."""
+    """What came: an event's instant in ms -> its times of receipt in ns; what should not happen."""
 
     times_ns: dict[int, list[int]]
     doubled: int
@@ -49,7 +49,9 @@ class Heard(msgspec.Struct):
 
 
 class _Number(msgspec.Struct):
-    n: int
+    """What tells one event from another; see `live`."""
+
+    at_ms: int
 
 
 _number = msgspec.json.Decoder(_Number)
@@ -108,7 +110,7 @@ def _note(named: str, follower: RoomFollower, event: RoomEvent, heard: Heard, no
     heard.doubled += not is_new
     if not is_new or event.event != named:
         return False
-    heard.times_ns.setdefault(_number.decode(event.data).n, []).append(now_ns)
+    heard.times_ns.setdefault(_number.decode(event.data).at_ms, []).append(now_ns)
     return True
 
 
