@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 Message = Mapping[str, Any]
+Size = int | Decimal
+"""Whole wherever whole units are traded."""
 
 CHANNEL_TYPES: Final[dict[str, str]] = {
     "trades": "t",
@@ -127,9 +129,9 @@ class _Side:
 
     def __init__(self) -> None:
         self.prices: list[Decimal] = []
-        self.shown: dict[Decimal, tuple[int, int]] = {}
+        self.shown: dict[Decimal, tuple[Size, int]] = {}
 
-    def put(self, price: Decimal, size: int, count: int) -> None:
+    def put(self, price: Decimal, size: Size, count: int) -> None:
         if size == 0:
             if self.shown.pop(price, None) is not None:
                 del self.prices[bisect_left(self.prices, price)]
@@ -174,15 +176,15 @@ class LevelBook(StreamPlace):
         self.is_ready = True
         for side, levels in ((self._bids, message["b"]), (self._asks, message["a"])):
             for level in levels:
-                side.put(_decimal(level["p"]), int(level["s"]), int(level.get("n", 0)))
+                side.put(_decimal(level["p"]), _size(level["s"]), int(level.get("n", 0)))
         return True
 
-    def bids(self, count: int | None = None) -> list[tuple[Decimal, int]]:
+    def bids(self, count: int | None = None) -> list[tuple[Decimal, Size]]:
         """(price, size) of the bids, highest first."""
         side = self._bids
         return [(price, side.shown[price][0]) for price in side.prices[::-1][:count]]
 
-    def asks(self, count: int | None = None) -> list[tuple[Decimal, int]]:
+    def asks(self, count: int | None = None) -> list[tuple[Decimal, Size]]:
         """(price, size) of the asks, lowest first."""
         side = self._asks
         return [(price, side.shown[price][0]) for price in side.prices[:count]]
@@ -225,10 +227,10 @@ class OrderBook(StreamPlace):
             return False
         self.is_ready = True
         for kind, order, side, price, size in message["c"]:
-            self._change(kind, int(order), side, price, int(size))
+            self._change(kind, int(order), side, price, _size(size))
         return True
 
-    def queue(self, side: str) -> list[tuple[int, Decimal, int]]:
+    def queue(self, side: str) -> list[tuple[int, Decimal, Size]]:
         """(order, price, size) of a side in the order in which they would trade."""
         found = [
             (order, price, size)
@@ -238,7 +240,7 @@ class OrderBook(StreamPlace):
         # Sorting is stable: first come first served within a price.
         return sorted(found, key=lambda one: -one[1] if side == "B" else one[1])
 
-    def _change(self, kind: str, order: int, side: str, price: float | str, size: int) -> None:
+    def _change(self, kind: str, order: int, side: str, price: float | str, size: Size) -> None:
         if kind == "d":
             self._orders.pop(order, None)
         elif kind == "m":
@@ -251,3 +253,8 @@ class OrderBook(StreamPlace):
 def _decimal(value: float | str | Decimal) -> Decimal:
     """The number as it was written: a float's shortest text is the price it was made from."""
     return Decimal(str(value))
+
+
+def _size(value: float | str | Decimal) -> Size:
+    exact = _decimal(value)
+    return int(exact) if exact == int(exact) else exact

@@ -53,7 +53,7 @@ def trade_body(listed: Listed, trade: Trade) -> Body:
         "i": trade.trade_id,
         "x": EXCHANGE,
         "p": listed.price(trade.price_ticks),
-        "s": trade.units,
+        "s": listed.size(trade.units),
         "c": list(CROSS if trade.is_auction else REGULAR),
         "z": TAPE,
         "tks": taker_letter(trade.taker_side, is_auction=trade.is_auction),
@@ -79,10 +79,10 @@ def quote_of(
     return {
         "bx": EXCHANGE,
         "bp": listed.price(bid_ticks),
-        "bs": bid_units,
+        "bs": listed.size(bid_units),
         "ax": EXCHANGE,
         "ap": listed.price(ask_ticks),
-        "as": ask_units,
+        "as": listed.size(ask_units),
         "c": list(QUOTE_CONDITIONS),
         "z": TAPE,
     }
@@ -95,7 +95,7 @@ def bar_body(listed: Listed, bar: Bar) -> Body:
         "h": listed.price(bar.high_ticks),
         "l": listed.price(bar.low_ticks),
         "c": listed.price(bar.close_ticks),
-        "v": bar.units,
+        "v": listed.size(bar.units),
         "n": bar.count,
         "vw": listed.mean_price(bar.value, bar.units),
     }
@@ -105,7 +105,9 @@ def book_body(listed: Listed, levels: Sequence[LevelChange]) -> Body:
     """What changed in the levels; size 0 is a level that is gone. n: how many orders."""
     sides: dict[int, list[dict[str, object]]] = {BUY: [], SELL: []}
     for one in levels:
-        sides[one.side].append({"p": listed.price(one.price_ticks), "s": one.units, "n": one.count})
+        sides[one.side].append(
+            {"p": listed.price(one.price_ticks), "s": listed.size(one.units), "n": one.count}
+        )
     return {"b": sides[BUY], "a": sides[SELL], "r": False}
 
 
@@ -114,7 +116,7 @@ def book_snapshot_body(listed: Listed, data: InstrumentData, levels: int = 0) ->
     found: Body = {"r": True}
     for key, side in (("b", data.book.bids), ("a", data.book.asks)):
         found[key] = [
-            {"p": listed.price(one.price_ticks), "s": one.units, "n": len(one.orders)}
+            {"p": listed.price(one.price_ticks), "s": listed.size(one.units), "n": len(one.orders)}
             for one in side.best_first(levels)
         ]
     return found
@@ -135,7 +137,7 @@ def orders_body(listed: Listed, changes: Sequence[OrderChange]) -> Body:
                 one.order_id,
                 SIDE_LETTERS[one.side],
                 listed.price(one.price_ticks),
-                one.units,
+                listed.size(one.units),
             ]
             for one in changes
         ],
@@ -146,7 +148,13 @@ def orders_body(listed: Listed, changes: Sequence[OrderChange]) -> Body:
 def orders_snapshot_body(listed: Listed, data: InstrumentData) -> Body:
     """All orders of the book, best price first, then who came first."""
     found = [
-        ["a", one.order_id, SIDE_LETTERS[one.side], listed.price(one.price_ticks), one.units]
+        [
+            "a",
+            one.order_id,
+            SIDE_LETTERS[one.side],
+            listed.price(one.price_ticks),
+            listed.size(one.units),
+        ]
         for side in (data.book.bids, data.book.asks)
         for level in side.best_first()
         for one in level.orders.values()
@@ -179,7 +187,7 @@ def auction_body(listed: Listed, status: Status) -> Body:
         "rm": "Auction held",
         "z": TAPE_OF_STATUSES,
         "phase": Phase(phase).name.lower(),
-        "auction": {"p": listed.price(status.price_ticks), "s": status.units},
+        "auction": {"p": listed.price(status.price_ticks), "s": listed.size(status.units)},
     }
 
 

@@ -87,8 +87,10 @@ class Feed:
         new_epoch: Callable[[], str],
         day_offset_ns: Callable[[int], int],
         watchers: Sequence[Watcher] = (),
+        units_per_size: int = 1,
     ) -> None:
         self.name = name
+        self._units_per_size = units_per_size
         self.is_ready = False
         self.streams = Streams(new_epoch())
         self.quotes: dict[str, Quote] = {}
@@ -164,7 +166,7 @@ class Feed:
             await self._has_news.wait()
             self._has_news.clear()
             self.write()
-            for batch, listeners in self.streams.take():
+            for batch, listeners in together(self.streams.take()):
                 await _hand_out(batch, listeners)
             await asyncio.sleep(PAUSE_S)
 
@@ -187,7 +189,7 @@ class Feed:
     def deliver(self) -> None:
         """Hand out everything at once; for whoever has no `run`."""
         self.write()
-        for batch, listeners in self.streams.take():
+        for batch, listeners in together(self.streams.take()):
             for listener in listeners:
                 listener.offer(batch)
 
@@ -295,7 +297,7 @@ class Feed:
         """Make an instrument known, or changed: it keeps its bars, not its old symbol."""
         if data.instrument is None:
             return None
-        listed = Listed(data.instrument)
+        listed = Listed(data.instrument, self._units_per_size)
         quote = Quote(listed, data)
         before = self.quotes.pop(self._symbols.get(listed.id, ""), None)
         if before is not None:
@@ -306,6 +308,26 @@ class Feed:
         self.quotes[listed.symbol] = quote
         data.phase = data.phase or CLOSED
         return quote
+
+
+def together(
+    told: Iterable[tuple[Batch, Sequence[Listener]]],
+) -> list[tuple[Batch, Sequence[Listener]]]:
+    """One batch, and so one frame, for each set of connections that hear the same of this."""
+    everything = list(told)
+    if len(everything) == 1:
+        return everything
+    heard: dict[Listener, list[int]] = {}
+    for number, (_, listeners) in enumerate(everything):
+        for listener in listeners:
+            heard.setdefault(listener, []).append(number)
+    groups: dict[tuple[int, ...], list[Listener]] = {}
+    for listener, numbers in heard.items():
+        groups.setdefault(tuple(numbers), []).append(listener)
+    return [
+        (Batch([one for number in numbers for one in everything[number][0].messages]), listeners)
+        for numbers, listeners in groups.items()
+    ]
 
 
 async def _hand_out(batch: Batch, listeners: Sequence[Listener]) -> None:

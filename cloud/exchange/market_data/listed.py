@@ -14,10 +14,12 @@ class Listed:
 
     Prices are floats only here, on the way out: the double nearest to the exact price, whose
     shortest text is that price again (they have at most 15 digits).
+    units_per_size: how many of the engine's units make up a size of one.
     """
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, units_per_size: int = 1) -> None:
         self.instrument = instrument
+        self._units_per_size = units_per_size
         self.id = instrument.instrument_id
         self.symbol = instrument.symbol
         self._numerator = instrument.money_multiplier
@@ -26,6 +28,10 @@ class Listed:
     def price(self, ticks: int) -> float:
         """The price as a number."""
         return ticks * self._numerator / self._denominator
+
+    def size(self, units: int) -> int | float:
+        """The size as a number; a whole one wherever units are sizes."""
+        return units if self._units_per_size == 1 else units / self._units_per_size
 
     def mean_price(self, value: int, units: int) -> float:
         """Of a sum of price times units, the mean price, to six places."""

@@ -1,0 +1,207 @@
+"""The thousand subscribers of `market-data`, in a process of their own: hear, note the time, print.
+
+Standard input: one JSON object (see Order). Standard output: a line `ready` when all have
+subscribed, then one JSON object (see Heard). Lean, because they share the cores with what is
+measured: a WebSocket is what RFC 6455 says and no more, and a frame that many get is decoded once.
+Each keeps to its place in every stream: a number that is missing or doubled is counted.
+"""
+
+import asyncio
+import sys
+import time
+from base64 import b64encode
+from datetime import datetime
+from typing import cast
+from urllib.parse import urlsplit
+
+import msgspec
+import uvloop
+
+from protocols.market_book import CHANNEL_TYPES
+
+CHANNELS = ("trades", "quotes", "orderbooks")
+JOINING_AT_ONCE = 50
+_CHANNEL_OF = {kind: name for name, kind in CHANNEL_TYPES.items()}
+
+
+class Order(msgspec.Struct):
+    """What to do: so many clients of one symbol, until each has heard so many trades."""
+
+    url: str
+    key: str
+    secret: str
+    symbol: str
+    clients: int
+    trades: int
+    within_s: float
+
+
+class Heard(msgspec.Struct):
+    """What came. times_ns: by number of the trade, when each client had it (Unix epoch).
+
+    matched_ns: by number of the trade, when the venue matched it, as its message says.
+    """
+
+    times_ns: list[list[int]]
+    matched_ns: list[int]
+    frames: int
+    gaps: int
+    doubled: int
+
+
+class _Message(msgspec.Struct):
+    T: str
+    S: str = ""
+    seq: int = 0
+    msg: str = ""
+    t: datetime | None = None
+
+
+_decoder = msgspec.msgpack.Decoder(list[_Message])
+_decoded: dict[bytes, list[_Message]] = {}
+
+
+def _messages(payload: bytes) -> list[_Message]:
+    found = _decoded.get(payload)
+    if found is None:
+        if len(_decoded) > 10_000:
+            _decoded.clear()
+        found = _decoded[payload] = _decoder.decode(payload)
+    return found
+
+
+def _request(**fields: object) -> bytes:
+    """A binary frame, masked with zeros."""
+    body = msgspec.msgpack.encode(fields)
+    size = len(body)
+    head = (
+        bytes([0x82, 0x80 | size]) if size < 126 else bytes([0x82, 0xFE]) + size.to_bytes(2, "big")
+    )
+    return head + b"\0\0\0\0" + body
+
+
+class _Client(asyncio.Protocol):
+    def __init__(self, order: Order, heard: Heard) -> None:
+        loop = asyncio.get_running_loop()
+        self.order = order
+        self.heard = heard
+        self.is_in = loop.create_future()
+        self.is_done = loop.create_future()
+        self.trades = 0
+        self.places: dict[str, int] = {}
+        self._is_open = False
+        self._buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop has transports of its own, which are none by class.
+        self.transport = cast(asyncio.Transport, transport)
+        parts = urlsplit(self.order.url)
+        self.transport.write(
+            f"GET {parts.path}?codec=msgpack HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {b64encode(bytes(16)).decode()}\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, error: Exception | None) -> None:
+        for future in (self.is_in, self.is_done):
+            if not future.done():
+                future.set_exception(ConnectionError(f"The server went away: {error}"))
+
+    def data_received(self, data: bytes) -> None:
+        now_ns = time.time_ns()
+        buffer = self._buffer
+        buffer += data
+        if not self._is_open:
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            if not buffer.startswith(b"HTTP/1.1 101"):
+                raise ConnectionError(bytes(buffer[:200]).decode(errors="replace"))
+            del buffer[: end + 4]
+            self._is_open = True
+            self.transport.write(
+                _request(action="auth", key=self.order.key, secret=self.order.secret)
+            )
+        at = 0
+        while len(buffer) - at >= 2:
+            size, body = buffer[at + 1], at + 2
+            if size == 126:
+                size, body = int.from_bytes(buffer[at + 2 : at + 4], "big"), at + 4
+            elif size == 127:
+                size, body = int.from_bytes(buffer[at + 2 : at + 10], "big"), at + 10
+            if len(buffer) < body + size:
+                break
+            opcode = buffer[at] & 15
+            if opcode == 2:
+                self._hear(_messages(bytes(buffer[body : body + size])), now_ns)
+            elif opcode == 9:
+                pong = bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + buffer[body : body + size]
+                self.transport.write(pong)
+            elif opcode == 8:
+                raise ConnectionError(bytes(buffer[body : body + size]).decode(errors="replace"))
+            at = body + size
+        del buffer[:at]
+
+    def _hear(self, messages: list[_Message], now_ns: int) -> None:
+        self.heard.frames += 1
+        for one in messages:
+            if one.T == "success" and one.msg == "authenticated":
+                symbols = [self.order.symbol]
+                self.transport.write(
+                    _request(action="subscribe", **dict.fromkeys(CHANNELS, symbols))
+                )
+            elif one.T == "subscription":
+                self.is_in.set_result(None)
+            elif one.T in _CHANNEL_OF:
+                self._note(one, now_ns)
+
+    def _note(self, one: _Message, now_ns: int) -> None:
+        heard = self.heard
+        before = self.places.get(one.T)
+        if before is not None and one.seq != before + 1:
+            heard.gaps += one.seq > before + 1
+            heard.doubled += one.seq <= before
+        self.places[one.T] = one.seq
+        if one.T != "t":
+            return
+        number = self.trades
+        self.trades += 1
+        if number < len(heard.times_ns):
+            heard.times_ns[number].append(now_ns)
+            assert one.t is not None
+            heard.matched_ns[number] = round(one.t.timestamp() * 1e6) * 1_000
+        if self.trades == self.order.trades and not self.is_done.done():
+            self.is_done.set_result(None)
+
+
+async def _main(order: Order) -> Heard:
+    heard = Heard([[] for _ in range(order.trades)], [0] * order.trades, 0, 0, 0)
+    parts = urlsplit(order.url)
+    assert parts.hostname is not None
+    loop = asyncio.get_running_loop()
+    clients: list[_Client] = []
+    while len(clients) < order.clients:
+        some = [
+            await loop.create_connection(
+                lambda: _Client(order, heard), parts.hostname, parts.port or 80
+            )
+            for _ in range(min(JOINING_AT_ONCE, order.clients - len(clients)))
+        ]
+        joining = [client for _, client in some]
+        async with asyncio.timeout(order.within_s):
+            await asyncio.gather(*[client.is_in for client in joining])
+        clients += joining
+    print("ready", flush=True)  # noqa: T201 - the protocol with the parent
+    await asyncio.wait([client.is_done for client in clients], timeout=order.within_s)
+    for client in clients:
+        if client.is_done.done():
+            client.is_done.result()
+        client.is_done.cancel()
+        client.transport.close()
+    return heard
+
+
+if __name__ == "__main__":
+    asked = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    told = uvloop.run(_main(asked))
+    sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
