@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 WAITING_COMMANDS_MAX: Final = 100_000
 SLICE_S: Final = 0.001
+"""A slice grows by as much with every SLICE_COMMANDS that wait, so that a flood is read once."""
+SLICE_COMMANDS: Final = 10_000
 LOOK_AT_CLOCK_EVERY: Final = 32
 STORE_EVERY_S: Final = 1.0
 RETRY_S: Final = 5.0
@@ -118,7 +120,7 @@ class Watch:
     async def _work_off(self) -> None:
         self._has_work.clear()
         observer = self._observer or await self._caught_up()
-        slice_ends = time.perf_counter() + SLICE_S
+        slice_ends = self._slice_end()
         steps = 0
         while self._waiting and self._observer is observer:
             batch = self._waiting.popleft()
@@ -130,11 +132,14 @@ class Watch:
                 steps += 1
                 if steps % LOOK_AT_CLOCK_EVERY == 0 and time.perf_counter() > slice_ends:
                     await asyncio.sleep(0)
-                    slice_ends = time.perf_counter() + SLICE_S
+                    slice_ends = self._slice_end()
             self.seen, self._seen_ns = batch.last_sequence, batch.at_ns
         is_due = time.perf_counter() - self._stored_s >= STORE_EVERY_S
         if self._observer is observer and (is_due or self._findings or self._acts):
             await self._store()
+
+    def _slice_end(self) -> float:
+        return time.perf_counter() + SLICE_S * (1 + self._waiting_commands // SLICE_COMMANDS)
 
     def _see(self, observer: Observer, source: str, command: Command, events: list[Event]) -> None:
         found = observer.take(command, events)
