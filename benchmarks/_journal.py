@@ -4,7 +4,7 @@ The commands are those of `curb bench engine` (four portfolios, one instrument, 
 orders crossing, every sixth command a cancel), as many of them as asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import asyncpg
 
@@ -66,16 +66,26 @@ def flow(count: int) -> Iterator[list[Command]]:
 
 
 async def store(
-    connection: "asyncpg.Connection[asyncpg.Record]", batches: Iterator[list[Command]]
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    batches: Iterator[list[Command]],
+    *,
+    at: int = 0,
+    then: Callable[[], Awaitable[None]] | None = None,
 ) -> Engine:
-    """Apply the batches to a new engine and store them; gives the engine."""
+    """Apply the batches to a new engine and store them; gives the engine.
+
+    then: what to do on the way, once command `at` is stored.
+    """
     engine = Engine()
     rows: list[tuple[object, ...]] = []
     for batch in batches:
         rows.append(_row(engine, batch))
-        if len(rows) == 1_000:
+        is_there = then is not None and batch[0].sequence <= at <= batch[-1].sequence
+        if len(rows) == 1_000 or is_there:
             await _copy(connection, rows)
             rows = []
+        if then is not None and is_there:
+            await then()
     await _copy(connection, rows)
     return engine
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from cloud.exchange.uncollected import uncollected
 from cloud.exchange.wishes import Wish
 
 _READ: Final = """
@@ -46,5 +47,6 @@ class OrderNames:
 
 async def load_names(connection: "asyncpg.Connection[asyncpg.Record]") -> OrderNames:
     """All names ever taken."""
-    rows = await connection.fetch(_READ)
-    return OrderNames({(row[0], row[1]): row[2] for row in rows})
+    with uncollected():
+        rows = await connection.fetch(_READ)
+        return OrderNames({(row[0], row[1]): row[2] for row in rows})

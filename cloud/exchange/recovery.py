@@ -15,6 +15,7 @@ import structlog
 
 from cloud.exchange import journal
 from cloud.exchange.journal import JournalError
+from cloud.exchange.uncollected import uncollected
 from trading import Engine
 from trading.snapshot import SnapshotError
 
@@ -111,8 +112,9 @@ async def recover(reader: Reader, clock: Callable[[], float] = time.perf_counter
         JournalError: see `Replica.follow`.
     """
     started_s = clock()
-    replica = await _from_snapshot(reader)
-    replayed = await replica.follow(reader)
+    with uncollected():
+        replica = await _from_snapshot(reader)
+        replayed = await replica.follow(reader)
     log.info(
         "exchange_recovered",
         sequence=replica.engine.sequence,
