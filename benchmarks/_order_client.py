@@ -150,7 +150,10 @@ class _Client(asyncio.Protocol):
             if opcode == 1:
                 self._heard(bytes(buffer[body : body + size]))
             elif opcode == 9:
-                self.transport.write(b"\x8a\x80\0\0\0\0")
+                # A pong that does not repeat the ping's bytes is no answer to it.
+                self.transport.write(
+                    b"\x8a" + bytes([0x80 | size]) + b"\0\0\0\0" + buffer[body : body + size]
+                )
             elif opcode == 8:
                 raise ConnectionError(bytes(buffer[body : body + size]).decode(errors="replace"))
             at = body + size
