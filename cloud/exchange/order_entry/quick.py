@@ -90,7 +90,7 @@ def _ticks(text: bytes, instrument: Instrument) -> int:
         return 0
     # A tick is multiplier / (divisor * 100) of the currency.
     numerator = int(digits) * instrument.money_divisor * _CENTS
-    ticks, rest = divmod(numerator, instrument.money_multiplier * 10 ** len(parts))
+    ticks, rest = divmod(numerator, instrument.money_multiplier * int(10 ** len(parts)))
     if rest or not instrument.is_on_tick(ticks):
         return 0
     return ticks
