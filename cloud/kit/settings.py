@@ -215,6 +215,24 @@ class Settings:
         parse=_whole(1, 3_600),
         default=30,
     )
+    market_simulator_seed: int = _setting(
+        "CURB_MARKET_SIMULATOR_SEED",
+        "what the simulated market of the data stream /v2/test is drawn from, from 0",
+        parse=_whole(0, 2**62),
+        default=1,
+    )
+    market_replay_file: Path = _setting(
+        "CURB_MARKET_REPLAY_FILE",
+        "a recorded session for the data stream /v2/replay, .gz or plain; empty: no such stream",
+        parse=Path,
+        default=Path(),
+    )
+    market_replay_speed: int = _setting(
+        "CURB_MARKET_REPLAY_SPEED",
+        "how many times faster than recorded it is played, 1 to 1000",
+        parse=_whole(1, 1_000),
+        default=1,
+    )
     body_bytes_max: int = _setting(
         "CURB_BODY_BYTES_MAX",
         "the largest request body that is read, in bytes",

@@ -110,13 +110,7 @@ def _instant(name: str, text: str | None, *, is_end: bool = False) -> datetime |
     # A "+" that was not escaped arrives as a space.
     given = text[:-6] + "+" + text[-5:] if re.search(r" [0-9]{2}:[0-9]{2}$", text) else text
     try:
-        if _DATE.fullmatch(given):
-            day = datetime.fromisoformat(given).replace(tzinfo=UTC)
-            return day + timedelta(days=1) - timedelta(microseconds=1) if is_end else day
-        match = _TIME.fullmatch(given)
-        # Microseconds at most: that is what the history keeps.
-        exact = "" if match is None else f"{match[1]}{(match[2] or '.0')[:7]}{match[3]}"
-        found = datetime.fromisoformat(exact.upper()).astimezone(UTC)
+        found = _day(given, is_end=is_end) if _DATE.fullmatch(given) else _time(given)
     except (ValueError, OverflowError) as error:
         raise MarketDataRequestError(
             f"invalid {name}: take RFC 3339 (2026-03-02T14:30:00Z) or a date."
@@ -124,3 +118,15 @@ def _instant(name: str, text: str | None, *, is_end: bool = False) -> datetime |
     if not _EARLIEST <= found <= _LATEST:
         raise MarketDataRequestError(f"invalid {name}: it must be between 1970 and 2200.")
     return found
+
+
+def _day(text: str, *, is_end: bool) -> datetime:
+    day = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return day + timedelta(days=1) - timedelta(microseconds=1) if is_end else day
+
+
+def _time(text: str) -> datetime:
+    match = _TIME.fullmatch(text)
+    # Microseconds at most: that is what the history keeps.
+    exact = "" if match is None else f"{match[1]}{(match[2] or '.0')[:7]}{match[3]}"
+    return datetime.fromisoformat(exact.upper()).astimezone(UTC)

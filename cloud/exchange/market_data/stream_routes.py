@@ -36,6 +36,9 @@ class DataConnections:
         self._opened = 0
         feed.on_begin = self._begin_anew
 
+    def __len__(self) -> int:
+        return len(self._connections)
+
     async def serve(self, socket: Socket) -> None:
         """One connection from its opening to its end."""
         await socket.accept()

@@ -1,6 +1,8 @@
 """How market data joins the exchange: feeds, their providers, streams, history and rooms."""
 
 import asyncio
+from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -10,9 +12,14 @@ from cloud.accounts.access import Authenticator
 from cloud.accounts.api_keys.authenticator import ApiKeys
 from cloud.events.cancelled import end_if_cancelled
 from cloud.exchange.market_data.calendar import day_offset_ns
+from cloud.exchange.market_data.connection import Callers
 from cloud.exchange.market_data.desk import MarketDataDesk
 from cloud.exchange.market_data.feed import Feed
 from cloud.exchange.market_data.history import History
+from cloud.exchange.market_data.providers import Provider
+from cloud.exchange.market_data.providers.recordings import SCALE
+from cloud.exchange.market_data.providers.replay import ReplayProvider
+from cloud.exchange.market_data.providers.simulated import SimulatedProvider
 from cloud.exchange.market_data.providers.venue import VenueProvider
 from cloud.exchange.market_data.recorder import PRUNE_EVERY_S, Recorder
 from cloud.exchange.market_data.rooms import InstrumentRoom, MarketTeller
@@ -47,7 +54,7 @@ class _Credentials:
 
 
 class MarketData:
-    """What lives as long as the process."""
+    """What lives as long as the process: the venue's own feed, and those to try a client with."""
 
     def __init__(
         self,
@@ -59,22 +66,61 @@ class MarketData:
         realtime: Realtime,
     ) -> None:
         pool = kit.database.pool
+        callers = _Credentials(keys, tokens)
         self.recorder = Recorder(pool)
         self.teller = MarketTeller(kit.redis, realtime.hub)
         self.feed = new_feed("curb", self.recorder, self.teller)
-        self.provider = VenueProvider(sequencer, self.feed, Seeding(pool))
         self.history = History(pool, self.feed)
-        self.connections = DataConnections(self.feed, _Credentials(keys, tokens))
+        venue = VenueProvider(sequencer, self.feed, Seeding(pool))
+        self.sources = [Source(VENUE_FEED_NAMES, venue, DataConnections(self.feed, callers))]
+        self.sources.append(simulated(kit, callers))
+        if kit.settings.market_replay_file != Path():
+            self.sources.append(replayed(kit, callers))
         realtime.rooms.add(InstrumentRoom(kit.redis, pool))
 
 
-def new_feed(name: str, *watchers: Recorder | MarketTeller) -> Feed:
+@dataclass(frozen=True)
+class Source:
+    """A provider with the streams of its feed, and the names they have under /v2."""
+
+    names: tuple[str, ...]
+    provider: Provider
+    connections: DataConnections
+
+
+def simulated(kit: Kit, callers: Callers) -> Source:
+    """The feed `test`."""
+    connections = DataConnections(new_feed("test"), callers)
+    provider = SimulatedProvider(
+        connections.feed,
+        kit.clock,
+        kit.settings.market_simulator_seed,
+        is_heard=lambda: len(connections) > 0,
+    )
+    return Source(("test",), provider, connections)
+
+
+def replayed(kit: Kit, callers: Callers) -> Source:
+    """The feed `replay`."""
+    connections = DataConnections(new_feed("replay", units_per_size=SCALE), callers)
+    settings = kit.settings
+    provider = ReplayProvider(
+        connections.feed,
+        kit.clock,
+        settings.market_replay_file,
+        speed=settings.market_replay_speed,
+    )
+    return Source(("replay",), provider, connections)
+
+
+def new_feed(name: str, *watchers: Recorder | MarketTeller, units_per_size: int = 1) -> Feed:
     """A feed whose days are New York's."""
     return Feed(
         name,
         new_epoch=lambda: uuid4().hex[:12],
         day_offset_ns=day_offset_ns,
         watchers=watchers,
+        units_per_size=units_per_size,
     )
 
 
@@ -105,24 +151,28 @@ def wire(kit: Kit, data: MarketData) -> Feature:
     async def provide_desk() -> MarketDataDesk:
         return desk
 
-    feed, role = data.feed, ProcessRole.EXCHANGE
+    by_name = {name: one.connections for one in data.sources for name in one.names}
+    role = ProcessRole.EXCHANGE
     return Feature(
         "market-data",
-        routes=(
-            ManyStocksController,
-            OneStockController,
-            *data_routes(dict.fromkeys(VENUE_FEED_NAMES, data.connections)),
-        ),
+        routes=(ManyStocksController, OneStockController, *data_routes(by_name)),
         dependencies={"market_data": provide_desk},
         tasks=(
-            NamedTask("market-data-provider", role, data.provider.run),
-            NamedTask("market-data-streams", role, feed.run),
-            NamedTask("market-data-bars", role, lambda: advance_for_ever(feed, kit.clock)),
-            NamedTask("market-data-connections", role, data.connections.run),
+            *(task for one in data.sources for task in _tasks(one, kit.clock)),
             NamedTask("market-data-recorder", role, data.recorder.run),
             NamedTask(
                 "market-data-pruning", role, lambda: prune_for_ever(data.recorder, kit.clock)
             ),
             NamedTask("market-data-rooms", role, data.teller.run),
         ),
+    )
+
+
+def _tasks(source: Source, clock: Clock) -> tuple[NamedTask, ...]:
+    feed, role = source.connections.feed, ProcessRole.EXCHANGE
+    return (
+        NamedTask(f"market-data-{feed.name}-provider", role, source.provider.run),
+        NamedTask(f"market-data-{feed.name}-streams", role, feed.run),
+        NamedTask(f"market-data-{feed.name}-bars", role, lambda: advance_for_ever(feed, clock)),
+        NamedTask(f"market-data-{feed.name}-connections", role, source.connections.run),
     )

@@ -6,6 +6,7 @@ orders; only the times are those of the clock.
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Final
 
 from cloud.events.cancelled import end_if_cancelled
@@ -91,9 +92,12 @@ def _accepted(events: list[Event]) -> int:
 
 
 class SimulatedProvider:
-    """Runs the market on the venue's clock, a few steps a second. Its bars begin with it."""
+    """Runs the market on the venue's clock, a few steps a second, while somebody listens."""
 
-    def __init__(self, feed: Feed, clock: Clock, seed: int) -> None:
+    def __init__(
+        self, feed: Feed, clock: Clock, seed: int, *, is_heard: Callable[[], bool]
+    ) -> None:
+        self._is_heard = is_heard
         self._feed = feed
         self._clock = clock
         self._market = SimulatedMarket(seed)
@@ -106,6 +110,8 @@ class SimulatedProvider:
         while True:
             end_if_cancelled()
             await asyncio.sleep(STEP_S)
+            if not self._is_heard():
+                continue
             # The engine's time never falls, whatever a clock does that people set.
             at_ns = max(at_ns, self._clock.now_ms() * _MS_NS)
             self._feed.take(self._market.step(at_ns), at_ns)
