@@ -58,6 +58,7 @@ class Exchange:
         )
         self.schedule = schedule_of(kit.settings.exchange_schedule)
         self.portfolios = portfolios.Portfolios(kit, self.sequencer)
+        self.updates = updates.make_updates(kit, self.sequencer, self.portfolios.live)
         self.market_data = market_data.MarketData(
             kit,
             self.sequencer,
@@ -89,7 +90,7 @@ def wire(exchange: Exchange) -> Feature:
         *_running_the_venue(exchange),
         *_books_of_account(exchange),
         market_data.wire(exchange.kit, exchange.market_data),
-        order_entry.wire(exchange.sequencer, exchange.directory, exchange.access),
+        order_entry.wire(exchange.sequencer, exchange.directory, exchange.access, exchange.updates),
         *_trading_api(exchange),
     )
 
@@ -143,7 +144,7 @@ def _books_of_account(exchange: Exchange) -> tuple[Feature, ...]:
         portfolios.wire(kit, books),
         statements.wire(kit),
         transfers.wire(kit, exchange.ledger, exchange.sequencer),
-        updates.wire(kit, exchange.sequencer, books.live, exchange.access),
+        updates.wire(kit, exchange.sequencer, books.live, exchange.access, exchange.realtime.hub),
     )
 
 

@@ -16,7 +16,10 @@ KEPT_BYTES_MAX: Final = 2 * 1024 * 1024
 
 
 class Reader(Protocol):
-    """Whoever is told; must be quick and never raise."""
+    """Whoever is told; must be quick and never raise. portfolio_id: of whose streams."""
+
+    @property
+    def portfolio_id(self) -> int | None: ...  # noqa: D102 -- see the class
 
     def offer(self, data: bytes) -> None:
         """Take a frame."""

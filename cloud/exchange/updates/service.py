@@ -18,8 +18,8 @@ from cloud.exchange.portfolios.live import LivePortfolios
 from cloud.exchange.portfolios.valuation import valuation
 from cloud.exchange.sequencer import ExchangeUnavailable, Sequencer
 from cloud.exchange.updates.bodies import TradeSnapshot, open_orders, trade_update
-from cloud.exchange.updates.connection import Connection, Joined
-from cloud.exchange.updates.feed import Feed
+from cloud.exchange.updates.connection import Joined
+from cloud.exchange.updates.feed import Feed, Reader
 from cloud.exchange.updates.fold import Fold
 from cloud.exchange.updates.messages import Ended, Place, Start, Started, Stream, encode, frame
 from cloud.exchange.updates.worth import WorthTeller
@@ -150,7 +150,7 @@ class TradeUpdates:
 
     def join(
         self,
-        reader: Connection,
+        reader: Reader,
         portfolio_id: int,
         stream: Stream,
         place: Place | None,
@@ -170,7 +170,7 @@ class TradeUpdates:
             return self._from_snapshot(feed, portfolio_id, stream)
         return Joined(Started(feed.epoch, feed.seq, Start.LIVE))
 
-    def leave(self, reader: Connection) -> None:
+    def leave(self, reader: Reader) -> None:
         """Give the reader nothing any more."""
         portfolio_id = reader.portfolio_id
         feeds = None if portfolio_id is None else self._feeds.get(portfolio_id)

@@ -6,14 +6,21 @@ import uuid
 from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.portfolios.live import LivePortfolios
 from cloud.exchange.sequencer import Sequencer
+from cloud.exchange.updates.notices import OrderNotices, Teller
 from cloud.exchange.updates.routes import StreamConnections, stream_route
 from cloud.exchange.updates.service import TradeUpdates
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
 from trading import Engine
 
 
-def wire(kit: Kit, sequencer: Sequencer, live: LivePortfolios, access: TraderAccess) -> Feature:
-    """`/stream` and what keeps it going; `live` must have been joined to the sequencer before."""
+def wire(
+    kit: Kit,
+    sequencer: Sequencer,
+    live: LivePortfolios,
+    access: TraderAccess,
+    teller: Teller,
+) -> Feature:
+    """`/stream` and notices to users' rooms; `live` must hear the sequencer's batches before."""
     updates = TradeUpdates(
         sequencer,
         live,
@@ -29,9 +36,13 @@ def wire(kit: Kit, sequencer: Sequencer, live: LivePortfolios, access: TraderAcc
 
     sequencer.on_lead(begin)
     sequencer.subscribe(updates.hear)
-    live.listeners.append(updates.worth.hear)
+    notices = OrderNotices(live, kit.database.pool, teller)
+    live.listeners += [updates.worth.hear, notices.hear]
     return Feature(
         "trade-updates",
         routes=(stream_route(connections),),
-        tasks=(NamedTask("trade-updates", ProcessRole.EXCHANGE, connections.run),),
+        tasks=(
+            NamedTask("trade-updates", ProcessRole.EXCHANGE, connections.run),
+            NamedTask("order-notices", ProcessRole.EXCHANGE, notices.run),
+        ),
     )

@@ -1,0 +1,91 @@
+"""Rooms of users hear of orders that ended: together, bounded, nothing they did themselves."""
+
+from uuid import UUID
+
+import pytest
+
+from cloud.exchange.public_ids import order_uuid, portfolio_uuid
+from cloud.exchange.updates import notices as notices_module
+from cloud.exchange.updates.notices import EVENT, OrderNotices
+from cloud.kit.redis import RedisError
+from tests.cloud.exchange.updates.test_stream import _updates
+from tests.support.trading_clients import Trader, Venue
+from trading.commands import CancelOrder, MassCancel
+from trading.orders import BUY, SELL
+
+
+class Room:
+    """Keeps what is told; `is_away` lets it fail."""
+
+    def __init__(self):
+        self.told = []
+        self.is_away = False
+
+    async def publish(self, room, event, data):
+        if self.is_away:
+            raise RedisError("away")
+        self.told.append((room, event, data))
+        return len(self.told)
+
+
+@pytest.fixture
+def room():
+    return Room()
+
+
+@pytest.fixture
+def notices(venue: Venue, room: Room) -> OrderNotices:
+    live = _updates(venue)._live
+    made = OrderNotices(live, venue.app.kit.database.pool, room)
+    live.listeners.append(made.hear)
+    return made
+
+
+async def _user_of(venue: Venue, trader: Trader) -> str:
+    user_id: UUID = await venue.app.kit.database.pool.fetchval(
+        "SELECT a.user_id FROM trading_accounts a JOIN portfolios p ON p.account_id = a.id "
+        "WHERE p.id = $1",
+        trader.portfolio_id,
+    )
+    return f"user:{user_id}"
+
+
+async def test_what_ended_is_told_together(venue: Venue, ada, maker, notices, room):
+    await venue.app.limit(maker.portfolio_id, SELL, 10, 1_000_000)
+    bought = await venue.app.limit(ada.portfolio_id, BUY, 4, 1_000_000)
+    resting = await venue.app.limit(ada.portfolio_id, BUY, 1, 900_000)
+    await venue.app.submit(CancelOrder(0, 0, resting.order_ids[0], ada.portfolio_id))
+    killed = await venue.app.limit(ada.portfolio_id, BUY, 1, 900_000)
+    await venue.app.submit(MassCancel(0, 0, 0, ada.portfolio_id))
+    await notices.tell()
+    by_room = {name: data for name, event, data in room.told if event == EVENT}
+    mine = by_room[await _user_of(venue, ada)]
+    assert mine.portfolio_id == portfolio_uuid(ada.portfolio_id)
+    assert (mine.trades, mine.ended_count) == (1, 2)
+    assert [(one.order_id, one.symbol, one.event, one.reason) for one in mine.ended] == [
+        (order_uuid(bought.order_ids[0]), "ACME", "fill", None),
+        (order_uuid(killed.order_ids[0]), "ACME", "canceled", "mass_cancel"),
+    ]
+    theirs = by_room[await _user_of(venue, maker)]
+    assert (theirs.trades, theirs.ended_count) == (1, 0)
+    await notices.tell()
+    assert len(room.told) == 2
+
+
+async def test_a_storm_is_cut_and_redis_away_loses_notices_only(
+    venue: Venue, ada, maker, notices, room, monkeypatch
+):
+    monkeypatch.setattr(notices_module, "ORDERS_MAX", 3)
+    await venue.app.limit(maker.portfolio_id, SELL, 100, 1_000_000)
+    for _ in range(7):
+        await venue.app.limit(ada.portfolio_id, BUY, 1, 1_000_000)
+    await notices.tell()
+    mine = {name: data for name, _, data in room.told}[await _user_of(venue, ada)]
+    assert (mine.trades, mine.ended_count, len(mine.ended)) == (7, 7, 3)
+    room.is_away = True
+    await venue.app.limit(ada.portfolio_id, BUY, 1, 1_000_000)
+    with pytest.raises(RedisError):
+        await notices.tell()
+    room.is_away = False
+    await notices.tell()  # what was lost is not told again
+    assert len(room.told) == 2
