@@ -144,7 +144,14 @@ def _books_of_account(exchange: Exchange) -> tuple[Feature, ...]:
         portfolios.wire(kit, books),
         statements.wire(kit),
         transfers.wire(kit, exchange.ledger, exchange.sequencer),
-        updates.wire(kit, exchange.sequencer, books.live, exchange.access, exchange.realtime.hub),
+        updates.wire(
+            kit,
+            exchange.updates,
+            exchange.sequencer,
+            books.live,
+            exchange.access,
+            exchange.realtime.hub,
+        ),
     )
 
 

@@ -14,9 +14,11 @@ from cloud.exchange.order_entry.messages import (
     Cancel,
     CancelAll,
     EndCode,
+    Listen,
+    Listening,
     MalformedMessageError,
     Ping,
-    Place,
+    PlaceOrder,
     Pong,
     Refused,
     Replace,
@@ -29,6 +31,9 @@ from cloud.exchange.order_entry.messages import (
     ref_of,
 )
 from cloud.exchange.public_ids import portfolio_uuid
+from cloud.exchange.updates.connection import Joined
+from cloud.exchange.updates.feed import Reader
+from cloud.exchange.updates.messages import Ended, Place, Stream
 from cloud.kit.errors import AppError, UnavailableError
 from cloud.realtime.frame_queue import FrameQueue
 
@@ -62,17 +67,49 @@ class Gate(Protocol):
         ...
 
 
+class Updates(Protocol):
+    """Who tells what happens to a portfolio's orders; see `updates.service.TradeUpdates`."""
+
+    async def follow(self, portfolio_id: int) -> None:
+        """Be ready to tell of this portfolio.
+
+        Raises:
+            UnavailableError: not now.
+        """
+        ...
+
+    def join(
+        self,
+        reader: Reader,
+        portfolio_id: int,
+        stream: Stream,
+        place: Place | None,
+        *,
+        wants_snapshot: bool,
+    ) -> Joined:
+        """Begin with a stream; its next frames go to the reader."""
+        ...
+
+    def leave(self, reader: Reader) -> None:
+        """Give the reader nothing any more."""
+        ...
+
+
 class Connection:
     """The state of one connection; `closed` is done once it must end."""
 
-    def __init__(self, desk: OrderDesk, gate: Gate, address: str, now_s: float) -> None:
+    def __init__(
+        self, desk: OrderDesk, gate: Gate, updates: Updates, address: str, now_s: float
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[EndedBecause] = loop.create_future()
         self._call_soon = loop.call_soon
         self._desk = desk
         self._gate = gate
+        self._updates = updates
+        self._is_listening = False
         self._address = address
-        self._portfolio_id = 0
+        self.portfolio_id = 0
         self._credentials = Authenticate()
         self._in_flight = 0
         self._unsent: list[bytes] = []
@@ -90,24 +127,37 @@ class Connection:
             # All answers of a commit are made in one go; the frame goes out behind the last.
             self._call_soon(self._flush)
 
+    def offer(self, data: bytes) -> None:
+        """Send a frame of the updates, behind the answers that are there already."""
+        self._flush()
+        self._put(data.decode())
+
     def _flush(self) -> None:
-        frame = frame_of(self._unsent)
-        self._unsent = []
+        if self._unsent:
+            frame = frame_of(self._unsent)
+            self._unsent = []
+            self._put(frame)
+
+    def _put(self, frame: str) -> None:
         if not self.closed.done() and not self._queue.put(frame, len(frame)):
             self.end(
                 EndCode.SLOW_CONSUMER,
-                "This connection does not read its answers; reconnect and ask for its orders.",
+                "This connection does not read what it is sent; reconnect and resume.",
             )
 
-    def end(self, code: EndCode, message: str) -> None:
+    def end(self, code: EndCode | Ended, message: str) -> None:
         """End the connection; what is queued is not sent any more. Orders sent stay sent."""
         if not self.closed.done():
             self._queue.clear()
-            self.closed.set_result(EndedBecause(code, message))
+            self.leave_all()
+            reason = code if isinstance(code, EndCode) else EndCode.UNAVAILABLE
+            self.closed.set_result(EndedBecause(reason, message))
 
     def leave_all(self) -> None:
         """The client is gone; its orders are not."""
-        self._queue.clear()
+        if self._is_listening:
+            self._is_listening = False
+            self._updates.leave(self)
 
     async def next_frame(self) -> str:
         """The next frame to send, when there is one."""
@@ -128,17 +178,43 @@ class Connection:
         try:
             message = decode(frame)
         except MalformedMessageError as problem:
-            if self._portfolio_id:
+            if self.portfolio_id:
                 self.send(Refused(ref_of(frame), "message_malformed", str(problem)))
             else:
                 self.end(EndCode.AUTH_REQUIRED, "The first message must be of type auth.")
             return
         if isinstance(message, Authenticate):
             await self._authenticate(message)
-        elif not self._portfolio_id:
+        elif not self.portfolio_id:
             self.end(EndCode.AUTH_REQUIRED, "The first message must be of type auth.")
+        elif isinstance(message, Listen):
+            await self._listen(message)
         else:
             self._act(message)
+
+    async def _listen(self, message: Listen) -> None:
+        portfolio_id = self.portfolio_id
+        try:
+            await self._updates.follow(portfolio_id)
+        except UnavailableError as problem:
+            self.send(Refused(message.ref, code_of(problem), problem.message))
+            return
+        if self.closed.done():
+            return
+        # Nothing is awaited from here: no frame may come between a beginning and what follows.
+        self.leave_all()
+        joined = self._updates.join(
+            self,
+            portfolio_id,
+            Stream.TRADE_UPDATES,
+            message.resume,
+            wants_snapshot=message.snapshot,
+        )
+        self._is_listening = True
+        started = joined.started
+        self.send(Listening(message.ref, started.epoch, started.seq, started.start))
+        for frame in joined.frames:
+            self.offer(frame)
 
     def _act(self, message: Request) -> None:
         if isinstance(message, Ping):
@@ -149,14 +225,14 @@ class Connection:
             self.send(Refused(message.ref, "too_many_in_flight", text))
             return
         try:
-            if isinstance(message, Place):
-                self._desk.place(self._portfolio_id, message, self._answer)
+            if isinstance(message, PlaceOrder):
+                self._desk.place(self.portfolio_id, message, self._answer)
             elif isinstance(message, Cancel):
-                self._desk.cancel(self._portfolio_id, message, self._answer)
+                self._desk.cancel(self.portfolio_id, message, self._answer)
             elif isinstance(message, Replace):
-                self._desk.replace(self._portfolio_id, message, self._answer)
+                self._desk.replace(self.portfolio_id, message, self._answer)
             elif isinstance(message, CancelAll):
-                self._desk.cancel_all(self._portfolio_id, message, self._answer)
+                self._desk.cancel_all(self.portfolio_id, message, self._answer)
         except AppError as problem:
             self.send(Refused(message.ref, code_of(problem), problem.message))
         else:
@@ -175,10 +251,10 @@ class Connection:
         except AppError as problem:
             self.end(EndCode.AUTH_FAILED, problem.message)
             return
-        if self._portfolio_id not in (0, portfolio_id):
+        if self.portfolio_id not in (0, portfolio_id):
             self.end(EndCode.AUTH_FAILED, "A connection stays with the portfolio it began with.")
             return
-        self._portfolio_id, self._credentials = portfolio_id, message
+        self.portfolio_id, self._credentials = portfolio_id, message
         self.send(
             Welcome(
                 str(portfolio_uuid(portfolio_id)), self._desk.sequence, HEARTBEAT_S, IN_FLIGHT_MAX
@@ -189,7 +265,7 @@ class Connection:
 
     def tick(self, now_s: float) -> bool:
         """Once a second: heartbeats and deadlines; whether the credentials are due for a check."""
-        if not self._portfolio_id:
+        if not self.portfolio_id:
             if now_s - self._opened_s >= AUTH_WITHIN_S:
                 self.end(EndCode.AUTH_TIMEOUT, f"No auth came within {AUTH_WITHIN_S:.0f} seconds.")
             return False
@@ -214,5 +290,5 @@ class Connection:
             if credentials is self._credentials:
                 self.end(EndCode.REVOKED, problem.message)
             return
-        if portfolio_id != self._portfolio_id:
+        if portfolio_id != self.portfolio_id:
             self.end(EndCode.REVOKED, "These credentials are for another portfolio now.")

@@ -13,7 +13,7 @@ from cloud.exchange.order_entry.messages import (
     Ack,
     Cancel,
     CancelAll,
-    Place,
+    PlaceOrder,
     Refused,
     Replace,
     ToClient,
@@ -30,9 +30,9 @@ from cloud.exchange.orders.words import STATUS_WORDS
 from cloud.exchange.public_ids import order_id_of, order_text
 from cloud.exchange.sequencer import Receipt, Sequencer, Wish
 from cloud.kit.errors import AppError
+from trading import commands
 from trading.account_events import CommandRefused
 from trading.command_base import Command
-from trading.commands import CancelOrder, MassCancel, PlaceOrder
 from trading.order_events import (
     OrderAccepted,
     OrderCancelled,
@@ -60,7 +60,7 @@ class _Placing:
         self._order = order
 
     def __call__(self, sequence: int, at_ns: int) -> Command:
-        return PlaceOrder(sequence, at_ns, self._order)
+        return commands.PlaceOrder(sequence, at_ns, self._order)
 
 
 class OrderDesk:
@@ -75,7 +75,7 @@ class OrderDesk:
         """The last command that is durable."""
         return self._sequencer.committed_sequence
 
-    def place(self, portfolio_id: int, message: Place, send: Send) -> None:
+    def place(self, portfolio_id: int, message: PlaceOrder, send: Send) -> None:
         """Place an order; the answer is sent after its commit.
 
         Raises:
@@ -124,7 +124,7 @@ class OrderDesk:
         order_id = self._order_id(portfolio_id, message)
 
         def make(sequence: int, at_ns: int) -> Command:
-            return CancelOrder(sequence, at_ns, order_id, portfolio_id)
+            return commands.CancelOrder(sequence, at_ns, order_id, portfolio_id)
 
         self._sequencer.post(
             Wish(make, source=SOURCE, ref=message.ref),
@@ -141,7 +141,7 @@ class OrderDesk:
             instrument_id = market.instrument.instrument_id
 
         def make(sequence: int, at_ns: int) -> Command:
-            return MassCancel(
+            return commands.MassCancel(
                 sequence, at_ns, portfolio_id=portfolio_id, instrument_id=instrument_id
             )
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from cloud.exchange.orders.forms import OrderForm, ReplaceForm
+from cloud.exchange.updates.messages import Place, Start
 
 FRAME_BYTES_MAX: Final = 16 * 1024
 REF_MAX: Final = (1 << 53) - 1
@@ -24,7 +25,7 @@ class Authenticate(msgspec.Struct, frozen=True, tag_field="t", tag="auth"):
     portfolio: str | None = None
 
 
-class Place(msgspec.Struct, frozen=True, tag_field="t", tag="place"):
+class PlaceOrder(msgspec.Struct, frozen=True, tag_field="t", tag="place"):
     """Place an order; `order` is what `POST /v2/orders` takes."""
 
     ref: int
@@ -55,13 +56,24 @@ class CancelAll(msgspec.Struct, frozen=True, tag_field="t", tag="cancel_all"):
     symbol: str = ""
 
 
+class Listen(msgspec.Struct, frozen=True, tag_field="t", tag="listen"):
+    """Hear what happens to all orders of the portfolio, in the frames of `/stream`.
+
+    resume: the place last seen, here or there; what followed it comes first, or a snapshot.
+    """
+
+    ref: int = 0
+    resume: Place | None = None
+    snapshot: bool = False
+
+
 class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
     """Answered at once with a pong of the same ref."""
 
     ref: int = 0
 
 
-Request = Place | Replace | Cancel | CancelAll | Ping
+Request = PlaceOrder | Replace | Cancel | CancelAll | Listen | Ping
 FromClient = Authenticate | Request
 
 
@@ -95,6 +107,15 @@ class Ack(msgspec.Struct, frozen=True, tag_field="t", tag="ack", omit_defaults=T
     is_repeat: bool = False
 
 
+class Listening(msgspec.Struct, frozen=True, tag_field="t", tag="listening"):
+    """Updates come from now on; the next one's `seq` is one more than this."""
+
+    ref: int
+    epoch: str
+    seq: int
+    start: Start
+
+
 class Refused(msgspec.Struct, frozen=True, tag_field="t", tag="refused", omit_defaults=True):
     """Not done, and why. code: stable, for programs; seq: 0 where the engine never saw it."""
 
@@ -117,7 +138,7 @@ class Ended(msgspec.Struct, frozen=True, tag_field="t", tag="ended"):
     message: str
 
 
-ToClient = Welcome | Ack | Refused | Pong | Ended
+ToClient = Welcome | Ack | Listening | Refused | Pong | Ended
 
 
 class EndCode(StrEnum):

@@ -8,7 +8,7 @@ from litestar.handlers import WebsocketRouteHandler
 from cloud.accounts.access import public
 from cloud.accounts.client import client_address
 from cloud.exchange.alpaca.access import TraderAccess
-from cloud.exchange.order_entry.connection import Connection, EndedBecause
+from cloud.exchange.order_entry.connection import Connection, EndedBecause, Updates
 from cloud.exchange.order_entry.desk import OrderDesk
 from cloud.exchange.order_entry.messages import (
     CLOSE_CODES,
@@ -48,15 +48,18 @@ class AccessGate:
 class OrderEntry:
     """Every client of order entry in this process."""
 
-    def __init__(self, desk: OrderDesk, gate: AccessGate) -> None:
+    def __init__(self, desk: OrderDesk, gate: AccessGate, updates: Updates) -> None:
         self._desk = desk
         self._gate = gate
+        self._updates = updates
         self._connections: set[Connection] = set()
 
     async def serve(self, socket: Socket) -> None:
         """One connection from its opening to its end."""
         await socket.accept()
-        connection = Connection(self._desk, self._gate, client_address(socket), loop_s())
+        connection = Connection(
+            self._desk, self._gate, self._updates, client_address(socket), loop_s()
+        )
         self._connections.add(connection)
         if len(self._connections) > CONNECTIONS_MAX:
             connection.end(EndCode.UNAVAILABLE, "Too many clients are connected; try again later.")

@@ -5,12 +5,15 @@ from cloud.exchange.directory import Directory
 from cloud.exchange.order_entry.desk import OrderDesk
 from cloud.exchange.order_entry.routes import AccessGate, OrderEntry, order_entry_route
 from cloud.exchange.sequencer import Sequencer
+from cloud.exchange.updates.service import TradeUpdates
 from cloud.kit.feature import Feature, NamedTask, ProcessRole
 
 
-def wire(sequencer: Sequencer, directory: Directory, access: TraderAccess) -> Feature:
+def wire(
+    sequencer: Sequencer, directory: Directory, access: TraderAccess, updates: TradeUpdates
+) -> Feature:
     """The WebSocket and what keeps its time."""
-    entry = OrderEntry(OrderDesk(sequencer, directory), AccessGate(access))
+    entry = OrderEntry(OrderDesk(sequencer, directory), AccessGate(access), updates)
     return Feature(
         "order-entry",
         routes=(order_entry_route(entry),),

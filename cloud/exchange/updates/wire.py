@@ -13,21 +13,29 @@ from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
 from trading import Engine
 
 
-def wire(
-    kit: Kit,
-    sequencer: Sequencer,
-    live: LivePortfolios,
-    access: TraderAccess,
-    teller: Teller,
-) -> Feature:
-    """`/stream` and notices to users' rooms; `live` must hear the sequencer's batches before."""
-    updates = TradeUpdates(
+def make_updates(kit: Kit, sequencer: Sequencer, live: LivePortfolios) -> TradeUpdates:
+    """What `/stream` and order entry tell of; one for the process."""
+    return TradeUpdates(
         sequencer,
         live,
         kit.database.pool,
         epochs=lambda: uuid.uuid4().hex[:12],
         now_s=lambda: asyncio.get_running_loop().time(),
     )
+
+
+def wire(
+    kit: Kit,
+    updates: TradeUpdates,
+    sequencer: Sequencer,
+    live: LivePortfolios,
+    access: TraderAccess,
+    teller: Teller,
+) -> Feature:
+    """`/stream`, notices to users' rooms, and what keeps them going.
+
+    `live` must have been joined to the sequencer before.
+    """
     connections = StreamConnections(updates, access)
 
     def begin(engine: Engine) -> None:
