@@ -161,8 +161,8 @@ async def _listening(access: Access, desk: _Desk, feed: MarketFeed) -> AsyncIter
 
 def _copy_book(desk: _Desk, feed: MarketFeed) -> None:
     if feed.book.is_ready:
-        desk.ladder.bids = feed.book.bids(_LEVELS)
-        desk.ladder.asks = feed.book.asks(_LEVELS)
+        desk.ladder.bids = [(price, int(size)) for price, size in feed.book.bids(_LEVELS)]
+        desk.ladder.asks = [(price, int(size)) for price, size in feed.book.asks(_LEVELS)]
 
 
 async def _attend(desk: _Desk, feed: MarketFeed) -> None:

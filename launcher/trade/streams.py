@@ -19,6 +19,7 @@ from protocols.market_book import LevelBook, SequenceGapError, StreamPlace, resu
 FEED = "curb"
 _AGAIN_AFTER_S = 1.0
 _MESSAGE_BYTES_MAX = 16_000_000
+_AUTH_FAILED = 402
 
 Message = dict[str, Any]
 
@@ -48,26 +49,24 @@ class MarketFeed:
         await _again(_stream_url(self._access, f"/v2/{FEED}"), self._listen)
 
     async def _listen(self, link: websockets.ClientConnection) -> None:
-        await self._log_in(link)
+        if not await self._log_in(link):
+            return
         await link.send(json.dumps(resume_request(*self._places)))
         async for frame in link:
             for message in _decoded(frame):
                 await self._hear(link, message)
 
-    async def _log_in(self, link: websockets.ClientConnection) -> None:
+    async def _log_in(self, link: websockets.ClientConnection) -> bool:
         await link.recv()
         pair = {"key": self._access.key_id, "secret": self._access.secret}
         await link.send(json.dumps({"action": "auth"} | pair))
-        for answer in _decoded(await link.recv()):
-            if answer.get("T") == "error":
-                raise LauncherError(f"The venue's market data refused the key: {answer}")
+        return all(map(_is_good, _decoded(await link.recv())))
 
     async def _hear(self, link: websockets.ClientConnection, message: Message) -> None:
         for place in self._places:
             if place.is_for(message):
                 await self._take(link, place, message)
-        if message.get("T") == "error":
-            raise LauncherError(f"The venue's market data said: {message}")
+        _is_good(message)
 
     async def _take(
         self, link: websockets.ClientConnection, place: StreamPlace, message: Message
@@ -92,7 +91,10 @@ async def hear_own_orders(access: Access, tell: Callable[[Message], None]) -> No
         pair = {"key_id": access.key_id, "secret_key": access.secret}
         await link.send(json.dumps({"action": "authenticate", "data": pair}))
         answer = json.loads(await link.recv())
-        if answer.get("data", {}).get("status") != "authorized":
+        if answer["stream"] != "authorization":
+            # It cannot say now whether the key is good: it starts, or stands by.
+            return
+        if answer["data"]["status"] != "authorized":
             raise LauncherError("The venue's order updates refused the key.")
         wanted = {"action": "listen", "data": {"streams": ["trade_updates"]}}
         await link.send(json.dumps(wanted))
@@ -119,6 +121,19 @@ async def _again(
 
 def _stream_url(access: Access, path: str) -> str:
     return access.base_url.replace("http", "ws", 1) + path
+
+
+def _is_good(message: Message) -> bool:
+    """Whether it is no error; the venue closes behind most errors, and then we come again.
+
+    Raises:
+        LauncherError: the key is no good here.
+    """
+    if message.get("T") != "error":
+        return True
+    if message.get("code") == _AUTH_FAILED:
+        raise LauncherError("The venue's market data refused the key.")
+    return False
 
 
 def _decoded(frame: str | bytes) -> list[Message]:

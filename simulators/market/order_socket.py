@@ -58,9 +58,12 @@ class OrderSocket:
     async def _listen(self, link: Link) -> None:
         pair = {"key": self._key.key_id, "secret": self._key.secret}
         await link.send(json.dumps({"t": "auth"} | pair))
-        for answer in json.loads(await link.recv()):
-            if answer["t"] != "welcome":
-                raise StreamRefusedError(f"Order entry refused {self._key.key_id}: {answer}")
+        (answer,) = json.loads(await link.recv())
+        if answer["t"] == "ended" and answer["code"] == "auth_failed":
+            raise StreamRefusedError(f"Order entry refused {self._key.key_id}: {answer}")
+        if answer["t"] != "welcome":
+            # It cannot say now whether the key is good: it starts, or stands by.
+            return
         self._link = link
         pinging = asyncio.create_task(_ping(link))
         try:

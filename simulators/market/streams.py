@@ -16,6 +16,7 @@ from simulators.market.books import ticks_of
 FEED = "curb"
 AGAIN_AFTER_S = 1.0
 _MESSAGE_BYTES_MAX = 16_000_000
+_AUTH_FAILED = 402
 
 Message = dict[str, Any]
 Link = websockets.ClientConnection
@@ -90,8 +91,8 @@ class MarketWatch:
         await link.recv()
         pair = {"key": self._key.key_id, "secret": self._key.secret}
         await link.send(json.dumps({"action": "auth"} | pair))
-        for answer in _decoded(await link.recv()):
-            _check(answer)
+        if not all(map(_is_good, _decoded(await link.recv()))):
+            return
         places = (*self._books.values(), *self._trades.values(), *self._statuses.values())
         await link.send(json.dumps(resume_request(*places)))
         async for frame in link:
@@ -99,7 +100,7 @@ class MarketWatch:
                 await self._take(link, message)
 
     async def _take(self, link: Link, message: Message) -> None:
-        _check(message)
+        _is_good(message)
         symbol = str(message.get("S", ""))
         for places in (self._books, self._trades, self._statuses):
             place = places.get(symbol)
@@ -134,7 +135,10 @@ async def hear_updates(
         pair = {"key_id": key.key_id, "secret_key": key.secret}
         await link.send(json.dumps({"action": "authenticate", "data": pair}))
         answer = json.loads(await link.recv())
-        if answer["data"].get("status") != "authorized":
+        if answer["stream"] != "authorization":
+            # It cannot say now whether the key is good: it starts, or stands by.
+            return
+        if answer["data"]["status"] != "authorized":
             raise StreamRefusedError(f"The order updates refused {key.key_id}.")
         wanted = {"action": "listen", "data": {"streams": ["trade_updates"]}}
         await link.send(json.dumps(wanted))
@@ -148,9 +152,17 @@ async def hear_updates(
     await listen_again_and_again(key.stream_url("/stream"), listen)
 
 
-def _check(message: Message) -> None:
-    if message.get("T") == "error":
+def _is_good(message: Message) -> bool:
+    """Whether it is no error; the venue closes behind most errors, and then we come again.
+
+    Raises:
+        StreamRefusedError: the key is no good here.
+    """
+    if message.get("T") != "error":
+        return True
+    if message.get("code") == _AUTH_FAILED:
         raise StreamRefusedError(f"The market data said: {message}")
+    return False
 
 
 def _decoded(frame: str | bytes) -> list[Message]:
