@@ -1,9 +1,9 @@
 """Moving money: top up, charge, hold, settle, refund. Everything else is made of `post`.
 
 Each call names a `client_id`; a repetition with the same one moves nothing and gives the same
-answer. Everything happens in the caller's database transaction. A caller that moves money of
-several owners in one transaction should do so in one call, or in one order everywhere: locks are
-taken in order within a call, not across calls.
+answer. Everything happens in the caller's database transaction. Several calls about one owner in
+one transaction cannot deadlock; a caller that moves money of several owners should do so in one
+call, or in one order everywhere.
 """
 
 from uuid import UUID

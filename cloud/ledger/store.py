@@ -25,6 +25,13 @@ _MAKE_BALANCES: Final = text(
     FROM generate_series(0, :parts - 1) AS part
     """
 )
+_LOCK_OWNERS: Final = text(
+    """
+    SELECT pg_advisory_xact_lock(hashtextextended('curb.ledger:' || owner, 0))
+    FROM unnest(CAST(:owners AS text[])) AS owner
+    """
+)
+_SPREAD: Final = "curb_ledger_spread"
 
 
 @dataclass(frozen=True)
@@ -93,17 +100,19 @@ class LedgerStore:
     async def lock(self, accounts: Iterable[Account], spread: UUID) -> Locked:
         """Lock the accounts' balances, always in the same order, so that no two callers deadlock.
 
+        Those that many share come last: whoever holds one waits for nobody's own account.
         spread: chooses the part of accounts that are kept in several.
         """
         ids = await self._account_ids(sorted(set(accounts)))
         parts = {
             account: (id_, spread.int % LIMITS[account.kind].parts) for account, id_ in ids.items()
         }
+        shared = [id_ for account, id_ in ids.items() if LIMITS[account.kind].parts > 1]
         key = tuple_(col(BalanceRow.account_id), col(BalanceRow.part))
         locked = await self._session.execute(
             select(col(BalanceRow.account_id), col(BalanceRow.balance_minor))
             .where(key.in_(list(parts.values())))
-            .order_by(col(BalanceRow.account_id), col(BalanceRow.part))
+            .order_by(col(BalanceRow.account_id).in_(shared), col(BalanceRow.account_id))
             .with_for_update()
         )
         by_id = {row.account_id: row.balance_minor for row in locked}
@@ -149,7 +158,10 @@ class LedgerStore:
         """
         opened = await self.open(client_id, asked, kind=kind, memo=memo, reference=reference)
         if opened.is_new:
-            locked = await self.lock(accounts, opened.id)
+            wanted = sorted(set(accounts))
+            await self._lock_owners(wanted)
+            # One part of a shared account for the whole of a database transaction.
+            locked = await self.lock(wanted, self._session.info.setdefault(_SPREAD, opened.id))
             moving = postings(locked)
             refuse_overdraft(moving, locked)
             await self.write(opened, locked, moving)
@@ -163,6 +175,16 @@ class LedgerStore:
             .where(col(PostingRow.transaction_id) == transaction_id)
         )
         return {AccountKind(kind): amount_minor for kind, amount_minor in rows}
+
+    async def _lock_owners(self, accounts: Iterable[Account]) -> None:
+        """Wait for whoever moves money of these owners, until this transaction ends.
+
+        A transaction that calls twice touches more of an owner's accounts each time, some of them
+        new, in an order of its own. Behind the owner's one lock, that order does not matter.
+        """
+        owners = {account.owner for account in accounts if LIMITS[account.kind].parts == 1}
+        if owners:
+            await self._session.execute(_LOCK_OWNERS, {"owners": sorted(owners)})
 
     async def _account_ids(self, accounts: Sequence[Account]) -> dict[Account, UUID]:
         found = await self._find(accounts)

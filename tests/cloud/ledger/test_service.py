@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import DBAPIError
 
 from cloud.kit.money import Money
 from cloud.kit.paging import PageRequest
@@ -285,18 +284,8 @@ async def test_random_movements_at_the_same_time_balance_and_repetitions_move_no
                     postings = (Posting(a, -amount), Posting(b, amount))
                     await ledger.post(Transaction(name, "transfer", postings))
 
-        # Two calls in one transaction lock in an order of their own: PostgreSQL then ends one of
-        # those who wait in a circle, and it is asked again, as callers of the API do.
-        for _ in range(20):
-            try:
-                with contextlib.suppress(InsufficientFundsError):
-                    await books.do(step)
-            except DBAPIError as error:
-                if "deadlock detected" not in str(error):
-                    raise
-            else:
-                return
-        raise AssertionError(f"{name} met a deadlock twenty times.")
+        with contextlib.suppress(InsufficientFundsError):
+            await books.do(step)
 
     jobs = [(number, *w) for number, w in enumerate(wishes)] * 2
     random.Random(seed).shuffle(jobs)
