@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from cloud.exchange.alpaca import shapes
 from cloud.exchange.alpaca.activities import Activities
 from cloud.exchange.alpaca.closes import LastCloses
@@ -29,6 +31,8 @@ from trading.instruments import Instrument
 from trading.live import Market
 from trading.orders import BUY, DAY, MARKET, SELL
 from trading.terms import NewOrder
+
+TRADING_DESK_STATE: Final = "trading_desk"
 
 _PORTFOLIO: Final = "SELECT currency, created_at FROM portfolios WHERE id = $1"
 _NAMES: Final = "SELECT id, name FROM instruments WHERE name <> ''"
@@ -182,8 +186,8 @@ class TradingDesk:
                 str(position.held_units),
                 str(free),
             )
-            return ClosedPosition(instrument.symbol, error.status, refusal)
-        return ClosedPosition(instrument.symbol, 200, order, order.id)
+            return ClosedPosition(instrument.symbol, error.status, msgspec.to_builtins(refusal))
+        return ClosedPosition(instrument.symbol, 200, msgspec.to_builtins(order), order.id)
 
     async def order(self, portfolio_id: int, row_id: int | None, *, is_nested: bool) -> OrderView:
         """An order of the portfolio.

@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from litestar import Controller, Request, delete, get, patch, post
+from litestar import Controller, Request, delete, get, patch
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 
 from cloud.exchange.alpaca.access import trader_of, traders
-from cloud.exchange.alpaca.desk import TradingDesk
+from cloud.exchange.alpaca.desk import TRADING_DESK_STATE, TradingDesk
 from cloud.exchange.alpaca.documented import OrderOperation, ReplaceOperation
 from cloud.exchange.alpaca.errors import alpaca_problems
 from cloud.exchange.alpaca.parameters import instant_of, order_row_of, symbols_of
@@ -30,6 +32,17 @@ Nested = Annotated[bool, QueryParameter(description="Legs under `legs` of their 
 AnyRequest = Request[Any, Any, Any]
 
 
+class QuickHandler(HTTPRouteHandler):
+    """A handler whose guards get it itself: the framework copies it for each request."""
+
+    async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Run the guards."""
+        for guard in self.resolve_guards():
+            found = guard(connection, self)
+            if found is not None:
+                await found
+
+
 class OrdersController(Controller):
     """Orders of the caller's portfolio."""
 
@@ -37,15 +50,18 @@ class OrdersController(Controller):
     tags = ("trading",)
     guards = (traders,)
 
-    @post(
+    @QuickHandler(
         "/orders",
+        http_method="POST",
         status_code=200,
         summary="Place an order",
         operation_class=OrderOperation,
         responses=alpaca_problems(OrderError, OrderRefusedError, OrderRateError),
     )
-    async def place(self, request: AnyRequest, trading: NamedDependency[TradingDesk]) -> Order:
+    async def place(self, request: AnyRequest) -> Order:
         """Durable when it is answered. The same client_order_id again gives the same order."""
+        # Not a dependency: resolving even one takes longer than reading and checking the order.
+        trading: TradingDesk = request.app.state[TRADING_DESK_STATE]
         form = read_order(await request.body())
         return await trading.place(trader_of(request).portfolio_id, form)
 

@@ -6,6 +6,7 @@ options, no fractions. Our additions stand last in each struct.
 
 import datetime as dt
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -136,11 +137,14 @@ class CancelledOrder(msgspec.Struct, frozen=True):
 
 
 class ClosedPosition(msgspec.Struct, frozen=True):
-    """What became of one position when all were closed: the order, or why there is none."""
+    """What became of one position when all were closed.
+
+    body: the fields of the order, as of `Order`; where there is none, those of `CloseRefusal`.
+    """
 
     symbol: str
     status: int
-    body: "Order | CloseRefusal"
+    body: dict[str, Any]
     order_id: UUID | None = None
 
 

@@ -2,7 +2,7 @@
 
 from cloud.exchange.alpaca.access import TRADER_ACCESS_STATE, TraderAccess
 from cloud.exchange.alpaca.account_routes import AccountController
-from cloud.exchange.alpaca.desk import TradingDesk
+from cloud.exchange.alpaca.desk import TRADING_DESK_STATE, TradingDesk
 from cloud.exchange.alpaca.market_routes import MarketController
 from cloud.exchange.alpaca.order_routes import OrdersController
 from cloud.exchange.alpaca.position_routes import PositionsController
@@ -27,5 +27,5 @@ def wire(access: TraderAccess, desk: TradingDesk) -> Feature:
             WatchlistsController,
         ),
         dependencies={"trading": provide_trading},
-        state={TRADER_ACCESS_STATE: access},
+        state={TRADER_ACCESS_STATE: access, TRADING_DESK_STATE: desk},
     )
