@@ -109,7 +109,11 @@ class Parking:
     def rights(self, session: AsyncSession) -> RightsComputer:
         """Rights, within this session."""
         return RightsComputer(
-            session, self._devices.rights, clock=self._kit.clock, ids=self._kit.ids
+            session,
+            self._devices.rights,
+            clock=self._kit.clock,
+            ids=self._kit.ids,
+            acts=self._kit.acts,
         )
 
     def permits(self, session: AsyncSession) -> PermitService:

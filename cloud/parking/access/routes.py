@@ -16,6 +16,8 @@ from cloud.parking.access.rules import Recheck
 from cloud.parking.access.schemas import AccessEntry, MyAccess
 from cloud.parking.access.service import AccessFilter, AccessService
 from cloud.parking.instants import Instant, is_plausible
+from cloud.parking.lots.errors import LotMissingError
+from cloud.parking.lots.service import LotService
 from cloud.parking.parameters import LotId
 
 AdmittedFilter = Annotated[bool | None, QueryParameter(description="Only admitted, or refused.")]
@@ -55,11 +57,12 @@ class AccessController(Controller):
         "/lots/{lot:str}/access-log",
         guards=[allow(Role.OPERATOR, Role.ADMIN, Role.AUDITOR)],
         summary="Decisions at a lot",
-        responses=problems(CursorError, AccessFilterError, *ACCESS_PROBLEMS),
+        responses=problems(LotMissingError, CursorError, AccessFilterError, *ACCESS_PROBLEMS),
     )
     async def list_of_lot(
         self,
         lot: LotId,
+        lots: NamedDependency[LotService],
         access_log: NamedDependency[AccessService],
         page: NamedDependency[PageRequest],
         admitted: AdmittedFilter = None,
@@ -69,6 +72,7 @@ class AccessController(Controller):
         until_at: UntilFilter = None,
     ) -> Page[AccessEntry]:
         """Admitted or not, with what the cloud makes of it; newest first."""
+        await lots.row(lot)
         for instant in (from_at, until_at):
             if instant is not None and not is_plausible(instant):
                 raise AccessFilterError("Instants have a time zone and a year from 1971 to 2400.")

@@ -31,6 +31,7 @@ from cloud.parking.bookings.schemas import (
 )
 from cloud.parking.bookings.service import BookingService
 from cloud.parking.lots.errors import LotMissingError
+from cloud.parking.lots.service import LotService
 from cloud.parking.parameters import BookingId, LotId
 from cloud.parking.tags.errors import TagMissingError
 from cloud.parking.tariffs.errors import NoTariffError
@@ -180,14 +181,16 @@ class BookingsController(Controller):
         "/lots/{lot:str}/bookings",
         guards=[allow(Role.OPERATOR, Role.ADMIN)],
         summary="A lot's bookings",
-        responses=problems(CursorError, *ACCESS_PROBLEMS),
+        responses=problems(LotMissingError, CursorError, *ACCESS_PROBLEMS),
     )
     async def list_of_lot(
         self,
         lot: LotId,
+        lots: NamedDependency[LotService],
         bookings: NamedDependency[BookingService],
         page: NamedDependency[PageRequest],
         booking_state: StateFilter = None,
     ) -> Page[Booking]:
         """Newest first."""
+        await lots.row(lot)
         return await bookings.list_of_lot(lot, page, booking_state)

@@ -10,6 +10,7 @@ from cloud.kit.idempotency import IdempotencyConflictError, Once
 from cloud.kit.paging import CursorError, Page, PageRequest
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 from cloud.parking.lots.errors import LotMissingError
+from cloud.parking.lots.service import LotService
 from cloud.parking.parameters import LotId, PermitId
 from cloud.parking.rights.errors import PermitMissingError, PermitWindowError
 from cloud.parking.rights.permits import PermitService
@@ -69,15 +70,17 @@ class PermitsController(Controller):
         "/lots/{lot:str}/permits",
         guards=[_OPERATORS],
         summary="A lot's permits",
-        responses=problems(CursorError, *ACCESS_PROBLEMS),
+        responses=problems(LotMissingError, CursorError, *ACCESS_PROBLEMS),
     )
     async def list_permits(
         self,
         lot: LotId,
+        lots: NamedDependency[LotService],
         permits: NamedDependency[PermitService],
         page: NamedDependency[PageRequest],
     ) -> Page[Permit]:
         """Newest first."""
+        await lots.row(lot)
         return await permits.list_of_lot(lot, page)
 
     @post(
@@ -87,6 +90,8 @@ class PermitsController(Controller):
         summary="Compute every right of every site anew",
         responses=problems(*ACCESS_PROBLEMS),
     )
-    async def recompute(self, parking_rights: NamedDependency[RightsComputer]) -> Recomputed:
+    async def recompute(
+        self, parking_rights: NamedDependency[RightsComputer], user: NamedDependency[User]
+    ) -> Recomputed:
         """Normally nothing changes, since every fact changes its rights at once."""
-        return Recomputed(await parking_rights.recompute())
+        return Recomputed(await parking_rights.recompute_for(user))

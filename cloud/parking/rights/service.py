@@ -11,10 +11,12 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlmodel import col
 
+from cloud.accounts.user import User
 from cloud.devices.rights.service import RightsService as RightsDelivery
 from cloud.kit.clock import Clock
 from cloud.kit.database import AsyncSession
 from cloud.kit.ids import Ids
+from cloud.kit.privileged import ActRecorder, PrivilegedAct
 from cloud.parking.lots.policy import WalkUps
 from cloud.parking.lots.tables import LotRow
 from cloud.parking.rights.rules import (
@@ -66,12 +68,19 @@ class RightsComputer:
     """Rights, within one session."""
 
     def __init__(
-        self, session: AsyncSession, delivery: RightsDelivery, *, clock: Clock, ids: Ids
+        self,
+        session: AsyncSession,
+        delivery: RightsDelivery,
+        *,
+        clock: Clock,
+        ids: Ids,
+        acts: ActRecorder,
     ) -> None:
         self._session = session
         self._delivery = delivery
         self._clock = clock
         self._ids = ids
+        self._acts = acts
 
     async def refresh_tag(self, tag_key: str) -> int:
         """Bring one card's rights in line with what is stored now; how many changed."""
@@ -101,6 +110,13 @@ class RightsComputer:
         """
         await self._session.execute(_LOCK_ALL)
         return await self._bring_in_line(await self._facts("", {}), await self._have(None))
+
+    async def recompute_for(self, actor: User) -> int:
+        """The same because somebody wants it, which goes on record with what it changed."""
+        changed = await self.recompute()
+        act = PrivilegedAct(actor.id, "rights.recomputed", "rights:all", {"changed": changed})
+        await self._acts.record(self._session, act)
+        return changed
 
     async def at(self, tag_key: str, site: str, instant: datetime) -> list[IssuedRightRow]:
         """The rights a card had at a site at an instant, in the order they start."""

@@ -10,6 +10,8 @@ from cloud.accounts.access import allow, signed_in
 from cloud.accounts.user import Role, User
 from cloud.kit.paging import CursorError, Page, PageRequest
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
+from cloud.parking.lots.errors import LotMissingError
+from cloud.parking.lots.service import LotService
 from cloud.parking.parameters import ExceptionId, LotId, StayId
 from cloud.parking.stays.errors import StayClosedError, StayMissingError
 from cloud.parking.stays.exceptions import (
@@ -88,33 +90,37 @@ class StaysController(Controller):
         "/lots/{lot:str}/stays",
         guards=[_OPERATORS],
         summary="A lot's stays",
-        responses=problems(CursorError, *ACCESS_PROBLEMS),
+        responses=problems(LotMissingError, CursorError, *ACCESS_PROBLEMS),
     )
     async def list_of_lot(
         self,
         lot: LotId,
+        lots: NamedDependency[LotService],
         stays: NamedDependency[StayService],
         page: NamedDependency[PageRequest],
         stay_state: StayFilter = None,
     ) -> Page[Stay]:
         """Newest first."""
+        await lots.row(lot)
         return await stays.list_of_lot(lot, page, stay_state)
 
     @get(
         "/lots/{lot:str}/exceptions",
         guards=[_OPERATORS],
         summary="What does not add up at a lot",
-        responses=problems(CursorError, *ACCESS_PROBLEMS),
+        responses=problems(LotMissingError, CursorError, *ACCESS_PROBLEMS),
     )
     async def list_exceptions(
         self,
         lot: LotId,
+        lots: NamedDependency[LotService],
         parking_exceptions: NamedDependency[Exceptions],
         page: NamedDependency[PageRequest],
         exception_state: ExceptionFilter = None,
         kind: KindFilter = None,
     ) -> Page[ParkingException]:
         """Exits without entries, tailgaters, disputed decisions, debts; newest first."""
+        await lots.row(lot)
         return await parking_exceptions.list_all(lot, page, state=exception_state, kind=kind)
 
     @post(

@@ -10,6 +10,7 @@ from cloud.kit.idempotency import IdempotencyConflictError, Once
 from cloud.kit.paging import CursorError, Page, PageRequest
 from cloud.kit.problems import ACCESS_PROBLEMS, problems
 from cloud.parking.lots.errors import LotMissingError
+from cloud.parking.lots.service import LotService
 from cloud.parking.parameters import LotId
 from cloud.parking.tariffs.errors import TariffError
 from cloud.parking.tariffs.schemas import PricingModel, PricingModelCreate
@@ -45,13 +46,15 @@ class TariffsController(Controller):
         "/",
         guards=[signed_in],
         summary="The versions of a lot's prices",
-        responses=problems(CursorError, *ACCESS_PROBLEMS),
+        responses=problems(LotMissingError, CursorError, *ACCESS_PROBLEMS),
     )
     async def list_models(
         self,
         lot: LotId,
+        lots: NamedDependency[LotService],
         tariffs: NamedDependency[TariffService],
         page: NamedDependency[PageRequest],
     ) -> Page[PricingModel]:
         """Newest first."""
+        await lots.row(lot)
         return await tariffs.list_all(lot, page)

@@ -224,3 +224,16 @@ async def test_rights_recomputed_by_an_admin_are_as_they_were(
     admin = await sign_in("ada@example.org", Role.ADMIN)
     answer = await client.post("/api/v1/parking/rights/recompute", headers=admin)
     assert await ok(answer) == {"changed": 0}
+    acts = await world.rows("SELECT details FROM audit_log WHERE action = 'rights.recomputed'")
+    assert len(acts) == 1
+
+
+@pytest.mark.parametrize(
+    "leaf", ["access-log", "bookings", "permits", "stays", "exceptions", "pricing-models"]
+)
+async def test_a_lot_that_is_not_there_is_said_not_shown_empty(
+    world: World, client: httpx.AsyncClient, operator: Headers, leaf: str
+) -> None:
+    assert await ok(await client.get(f"/api/v1/lots/elm/{leaf}", headers=operator))
+    missing = await client.get(f"/api/v1/lots/nowhere/{leaf}", headers=operator)
+    assert (missing.status_code, missing.json()["code"]) == (404, "lot_not_found")
