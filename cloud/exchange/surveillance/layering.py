@@ -42,12 +42,22 @@ class _Episode:
         self.order_ids: list[int] = []
 
 
+class _Depth:
+    """What everybody shows on one side of an instrument."""
+
+    __slots__ = ("units",)
+
+    def __init__(self) -> None:
+        self.units = 0
+
+
 class _Side:
     """What an account shows on one side: all of it, and the fresh orders, oldest first."""
 
-    __slots__ = ("fresh", "fresh_units", "units")
+    __slots__ = ("depth", "fresh", "fresh_units", "units")
 
-    def __init__(self) -> None:
+    def __init__(self, depth: _Depth) -> None:
+        self.depth = depth
         self.units = 0
         self.fresh: dict[int, tuple[int, int, int]] = {}
         """order id -> (shown at, units, price)"""
@@ -55,12 +65,14 @@ class _Side:
 
     def show(self, order_id: int, at_ns: int, units: int, price: int) -> None:
         self.units += units
+        self.depth.units += units
         self.fresh_units += units
         self.fresh[order_id] = (at_ns, units, price)
 
     def hide(self, order_id: int, units: int) -> tuple[int, int, int] | None:
         """Take units off; gives what was fresh of the order before."""
         self.units -= units
+        self.depth.units -= units
         before = self.fresh.pop(order_id, None)
         if before is not None:
             self.fresh_units -= before[1]
@@ -85,8 +97,8 @@ class _Book:
 
     __slots__ = ("episode", "past", "sides")
 
-    def __init__(self) -> None:
-        self.sides = {BUY: _Side(), SELL: _Side()}
+    def __init__(self, bids: _Depth, asks: _Depth) -> None:
+        self.sides = {BUY: _Side(bids), SELL: _Side(asks)}
         self.episode: _Episode | None = None
         self.past: deque[_Episode] = deque()
 
@@ -98,6 +110,7 @@ class LayeringDetector:
         self._limits = thresholds
         self._once = OncePerBucket()
         self._books: dict[tuple[int, int], _Book] = {}
+        self._depths: dict[int, tuple[_Depth, _Depth]] = {}
         self._shown: dict[int, int] = {}
         """order id -> visible units, negative for a sale: small, because all resting are here."""
 
@@ -120,7 +133,9 @@ class LayeringDetector:
     def knows(self, account: int, instrument: int, order_id: int, side: int, units: int) -> None:
         """An order rests since before the stream began: part of the book, never bait."""
         self._shown[order_id] = units if side == BUY else -units
-        self._side(account, instrument, side).units += units
+        book_side = self._side(account, instrument, side)
+        book_side.units += units
+        book_side.depth.units += units
 
     def trades(
         self,
@@ -233,7 +248,11 @@ class LayeringDetector:
         if bait.fresh_units < limits.lopsided * units:
             return
         bait.forget_before(at_ns - limits.fresh_ns)
-        if not bait.fresh or bait.fresh_units < limits.lopsided * (units + book.sides[side].units):
+        if (
+            not bait.fresh
+            or bait.fresh_units < limits.lopsided * (units + book.sides[side].units)
+            or bait.fresh_units * BPS < bait.depth.units * limits.depth_share_bps
+        ):
             return
         episode = _Episode(at_ns, next(iter(bait.fresh.values()))[0], side, trade_id)
         episode.bait_orders, episode.bait_units = len(bait.fresh), bait.fresh_units
@@ -273,7 +292,10 @@ class LayeringDetector:
     def _side(self, account: int, instrument: int, side: int) -> _Side:
         book = self._books.get((account, instrument))
         if book is None:
-            book = self._books[account, instrument] = _Book()
+            depths = self._depths.get(instrument)
+            if depths is None:
+                depths = self._depths[instrument] = (_Depth(), _Depth())
+            book = self._books[account, instrument] = _Book(*depths)
         return book.sides[side]
 
     def _hide(

@@ -35,8 +35,9 @@ class WashThresholds:
     window_ns, trades_min: two accounts pass units to and fro this often in this time ...
     each_way_min: ... in both directions ...
     balance_bps: ... so that what went one way came back, to this share ...
-    share_bps: ... and that was this share of what either of them traded there (a market maker
-        trades with everybody) ...
+    share_bps: ... and that was this share of what either of them traded there: a market maker
+        trades with everybody, and two simulated noise traders, alone inside the spread, reached
+        four fifths by chance ...
     gap_bps: ... at average prices no further apart: an honest taker pays the spread each time.
     """
 
@@ -45,7 +46,7 @@ class WashThresholds:
     trades_min: int = 6
     each_way_min: int = 2
     balance_bps: int = 9_000
-    share_bps: int = 8_000
+    share_bps: int = 9_500
     gap_bps: int = 5
 
 
@@ -56,6 +57,9 @@ class LayeringThresholds:
     fresh_ns: only orders shown at most so long before the fill can be bait; older ones are a book.
     lopsided: the account shows this many times more on the other side than it filled and shows on
         the side of the fill. A maker shows both sides, so its quotes never weigh that much.
+    depth_share_bps: the bait's share of all that is shown on its side. Less than that deceives
+        nobody: simulated noise traders reached a sixth by chance. (So bait close to the market
+        hides behind a very deep book.)
     withdrawn_bps: the share of the bait the trader takes back ...
     withdraw_ns: ... so soon after the fill ...
     filled_bps: ... while at most this share of it was hit.
@@ -66,6 +70,7 @@ class LayeringThresholds:
 
     fresh_ns: int = 30 * NS_PER_S
     lopsided: int = 4
+    depth_share_bps: int = 2_000
     withdrawn_bps: int = 8_000
     withdraw_ns: int = 5 * NS_PER_S
     filled_bps: int = 1_000

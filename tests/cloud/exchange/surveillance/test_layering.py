@@ -11,13 +11,15 @@ LAYERS = (100_100, 100_200, 100_300, 100_400)
 @pytest.fixture
 def market() -> WatchedMarket:
     made = WatchedMarket()
-    made.limit(9, SELL, 10_000, 102_000)
-    made.limit(9, BUY, 10_000, 98_000)
+    made.limit(9, SELL, 5_000, 102_000)
+    made.limit(9, BUY, 5_000, 98_000)
     return made
 
 
-def show(market: WatchedMarket, account: int, prices: tuple[int, ...] = LAYERS) -> list[int]:
-    return [market.limit(account, SELL, 500, price) for price in prices]
+def show(
+    market: WatchedMarket, account: int, prices: tuple[int, ...] = LAYERS, units: int = 500
+) -> list[int]:
+    return [market.limit(account, SELL, units, price) for price in prices]
 
 
 def buy_from_a_victim(market: WatchedMarket, account: int, units: int = 100) -> None:
@@ -118,7 +120,7 @@ def test_one_order_taken_back_once_is_a_changed_mind_but_a_habit_is_spoofing(
     market: WatchedMarket,
 ) -> None:
     for times in range(1, 4):
-        bait = show(market, 1, (100_100,))
+        bait = show(market, 1, (100_100,), 2_000)
         buy_from_a_victim(market, 1)
         market.wait(300 * MS)
         market.cancel(1, *bait)
@@ -131,4 +133,12 @@ def test_what_the_venue_cancels_is_not_taken_back_by_the_trader(market: WatchedM
     show(market, 1)
     buy_from_a_victim(market, 1)
     market.apply(commands.SetKillSwitch, 1, True)
+    assert market.rules() == []
+
+
+def test_bait_that_nobody_would_notice_is_none(market: WatchedMarket) -> None:
+    market.limit(8, SELL, 100_000, 101_000)
+    bait = show(market, 1)
+    buy_from_a_victim(market, 1)
+    market.cancel(1, *bait)
     assert market.rules() == []
