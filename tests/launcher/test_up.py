@@ -137,6 +137,15 @@ def first_admission(status: dict) -> dict:
     raise AssertionError("no car came in")
 
 
+def wait_for_trades(up: Up) -> dict:
+    """The venue, once simulated traders have traded on it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if (venue := up.status()["venue"]) and venue["trades"] > 0:
+            return venue
+    raise AssertionError("nobody trades")
+
+
 def test_each_shown_log_in_opens_the_api(system):
     status = system.status()
     for log_in in status["log_ins"]:
@@ -148,6 +157,31 @@ def test_each_shown_log_in_opens_the_api(system):
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert json.load(answer)["access_token"]
+
+
+def test_the_demo_trader_trades_with_the_key_that_was_shown(system):
+    said = system.said()
+    key = system.status()["trader_key"]
+    assert key["key_id"] in said
+    assert key["secret"] in said
+    placed = curb("trade", "buy", "AAPL", "1", "--limit", "1.00", "--json", "--data", system.data)
+    assert placed.returncode == 0, placed.stderr
+    order = json.loads(placed.stdout)
+    assert (order["symbol"], order["status"]) == ("AAPL", "new")
+    refused = curb("trade", "buy", "AAPL", "1000000", "--limit", "400", "--data", system.data)
+    assert refused.returncode == ExitCode.FAILED
+    assert "refused" in refused.stderr
+    shown = curb("trade", "AAPL", "--seconds", "5", "--data", system.data)
+    assert "1.00" in shown.stdout, shown.stderr
+    assert curb("trade", "cancel", order["id"], "--data", system.data).returncode == 0
+    held = json.loads(curb("trade", "positions", "--json", "--data", system.data).stdout)
+    assert {each["symbol"] for each in held} == {"AAPL", "FB", "GOOG", "IBM", "MSFT"}
+
+
+def test_the_status_tells_of_the_venue(system):
+    venue = system.status()["venue"]
+    assert venue["leads"] is True
+    assert venue["instruments"] == 5
 
 
 def test_the_doctor_reaches_every_engine(system):
@@ -216,8 +250,9 @@ def test_ctrl_c_leaves_no_process_and_a_second_up_keeps_the_data(system):
         assert after["urls"] == before["urls"]
         assert after["log_ins"] == before["log_ins"]
         # And now with gates: a driver's card is answered, and the cloud has it in its books.
-        assert after["children"][-1]["name"] == "simulation"
+        assert [child["name"] for child in after["children"]][-2:] == ["traders", "simulation"]
         entry = first_admission(after)
+        assert wait_for_trades(again)["orders"] > 20
     assert entry["gate"].startswith("elm-in-")
     assert entry["reason"] == "walk_up"
 
