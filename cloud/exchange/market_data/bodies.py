@@ -88,16 +88,19 @@ def quote_of(
     }
 
 
-def bar_body(listed: Listed, bar: Bar) -> Body:
-    """A bar without its beginning."""
+def bar_body(listed: Listed, bar: Bar, new: int = 1, old: int = 1) -> Body:
+    """A bar without its beginning. new, old: so many units were made of so many since."""
+    units = bar.units * new // old
+    prices = (bar.open_ticks, bar.high_ticks, bar.low_ticks, bar.close_ticks)
+    body: Body = {
+        key: listed.price(ticks) if new == old else listed.mean_price(ticks * old, new)
+        for key, ticks in zip("ohlc", prices, strict=True)
+    }
     return {
-        "o": listed.price(bar.open_ticks),
-        "h": listed.price(bar.high_ticks),
-        "l": listed.price(bar.low_ticks),
-        "c": listed.price(bar.close_ticks),
-        "v": listed.size(bar.units),
+        **body,
+        "v": listed.size(units),
         "n": bar.count,
-        "vw": listed.mean_price(bar.value, bar.units),
+        "vw": listed.mean_price(bar.value * old, bar.units * new),
     }
 
 

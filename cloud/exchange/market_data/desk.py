@@ -89,7 +89,9 @@ class MarketDataDesk:
 
     def _read(self, kind: str, symbols: Sequence[str], words: Words, span: Span) -> Awaitable[Page]:
         if kind == BARS:
-            return self._history.bars(symbols, timeframe_of(words.get("timeframe")), span)
+            frame = timeframe_of(words.get("timeframe"))
+            is_adjusted = words.get("adjustment") == "split"
+            return self._history.bars(symbols, frame, span, is_adjusted=is_adjusted)
         read = self._history.trades if kind == TRADES else self._history.quotes
         return read(symbols, span)
 

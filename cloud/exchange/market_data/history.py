@@ -20,7 +20,7 @@ from cloud.exchange.market_data.listed import Listed, rfc3339
 from cloud.exchange.market_data.recorder import Pool, to_ns, to_time
 from cloud.exchange.market_data.seeding import bar_of, trade_of
 from cloud.exchange.market_data.timeframes import Timeframe, Unit
-from trading.bars import HOUR
+from trading.bars import HOUR, Bar
 
 Item = dict[str, object]
 
@@ -62,6 +62,9 @@ WHERE instrument_id = $1 AND span_s = $2 AND starts_at >= $3 AND starts_at <= $4
 """
 
 
+_SPLITS: Final = "SELECT at, numerator, denominator FROM unit_splits WHERE instrument_id = $1"
+
+
 class PageTokenError(ValueError):
     """The page token is not one of ours."""
 
@@ -70,6 +73,13 @@ class _Token(msgspec.Struct, array_like=True, frozen=True):
     symbol: str
     at_ns: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
     id: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
+
+
+@dataclass(frozen=True)
+class _Split:
+    at_ns: int
+    numerator: int
+    denominator: int
 
 
 @dataclass(frozen=True)
@@ -103,14 +113,20 @@ class History:
         self._pool = pool
         self._feed = feed
 
-    async def bars(self, symbols: Sequence[str], timeframe: Timeframe, span: Span) -> Page:
-        """Bars; of an hour and longer, the one in progress is there too."""
+    async def bars(
+        self, symbols: Sequence[str], timeframe: Timeframe, span: Span, *, is_adjusted: bool = False
+    ) -> Page:
+        """Bars; of an hour and longer, the one in progress is there too.
+
+        is_adjusted: what began before a split is shown in units of after it.
+        """
 
         async def read(quote: Quote, after: _Token | None, limit: int) -> list[_Found]:
             rows = await self._bar_rows(quote, timeframe, span, after, limit)
             bars = [bar_of(row, timeframe.span_s) for row in rows]
+            splits = await self._splits(quote) if is_adjusted else []
             return [
-                _Found(one.starts_ns, 0, timed(bodies.bar_body(quote.listed, one), one.starts_ns))
+                _Found(one.starts_ns, 0, timed(_bar_body(quote, one, splits), one.starts_ns))
                 for one in bars
             ]
 
@@ -156,6 +172,10 @@ class History:
             return [_Found(to_ns(row["at"]), 0, _quote_item(quote.listed, row)) for row in rows]
 
         return await self._page(symbols, span, read)
+
+    async def _splits(self, quote: Quote) -> list[_Split]:
+        rows = await self._pool.fetch(_SPLITS, quote.listed.id)
+        return [_Split(to_ns(row["at"]), row["numerator"], row["denominator"]) for row in rows]
 
     async def _bar_rows(
         self, quote: Quote, frame: Timeframe, span: Span, after: "_Token | None", limit: int
@@ -212,6 +232,14 @@ class _Found:
     at_ns: int
     id: int
     item: Item
+
+
+def _bar_body(quote: Quote, bar: Bar, splits: Sequence[_Split]) -> Item:
+    new, old = 1, 1
+    for one in splits:
+        if bar.starts_ns < one.at_ns:
+            new, old = new * one.numerator, old * one.denominator
+    return bodies.bar_body(quote.listed, bar, new, old)
 
 
 def timed(body: Item, at_ns: int) -> Item:

@@ -34,8 +34,8 @@ class Listed:
         return units if self._units_per_size == 1 else units / self._units_per_size
 
     def mean_price(self, value: int, units: int) -> float:
-        """Of a sum of price times units, the mean price, to six places."""
-        return round(value * self._numerator / (self._denominator * max(units, 1)), 6)
+        """Of a sum of price times units, the mean price, to nine places."""
+        return round(value * self._numerator / (self._denominator * max(units, 1)), 9)
 
 
 def rfc3339(at_ns: int) -> str:

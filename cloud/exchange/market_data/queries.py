@@ -15,7 +15,7 @@ LIMIT_MAX: Final = 10_000
 LIMIT_DEFAULT: Final = 1_000
 FEEDS: Final = frozenset({"curb", "iex", "sip"})
 """All are this venue: whichever a client's tool asks for by default."""
-ADJUSTMENTS: Final = frozenset({"raw", "split", "dividend", "all"})
+ADJUSTMENTS: Final = frozenset({"raw", "split"})
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -92,7 +92,9 @@ def check_feed(feed: str | None, currency: str | None, adjustment: str | None = 
     if currency not in (None, "", "USD"):
         raise MarketDataRequestError("invalid currency: prices are in USD.")
     if adjustment not in (None, "", *ADJUSTMENTS):
-        raise MarketDataRequestError("invalid adjustment: take raw, split, dividend or all.")
+        raise MarketDataRequestError(
+            "invalid adjustment: take raw or split; nothing is adjusted for dividends here."
+        )
 
 
 def _limit(text: str | None) -> int:

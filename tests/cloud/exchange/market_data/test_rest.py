@@ -11,41 +11,44 @@ from cloud.exchange.market_data.recorder import Recorder
 from cloud.exchange.market_data.seeding import Seeding
 from cloud.exchange.market_data.wire import new_feed
 from tests.cloud.exchange.market_data.conftest import DAY, Market, eventually
+from trading.commands import SplitInstrument
 from trading.market_data import MarketData
 
 pytestmark = pytest.mark.timeout(120)
 
-MANY = "/bars?symbols=AAPL&timeframe=1Min"
+
+ODD = ("\x00", "%00", "NaN", "-1", "1e999", "9" * 400, "[1]", '["AAPL",-5]', "é", "😀")
+TOKENS = ("WyJBIiwtMSwwXQ==", "WyJBIiw5OTk5OTk5OTk5OTk5OTk5OTk5OTk5LDBd", "WzEsMiwzXQ==", "e30=")
 
 
-@pytest.mark.parametrize("word", ["page_token", "start", "limit", "symbols", "feed"])
-async def test_no_parameter_brings_it_down(market: Market, word: str) -> None:
-    odd = [
-        "\x00",
-        "%00",
-        "NaN",
-        "-1",
-        "1e999",
-        "9" * 400,
-        "[1]",
-        '["AAPL",-5]',
-        "é",
-        "\ud83d\ude00",
-    ]
-    tokens = [
-        "WyJBIiwtMSwwXQ==",
-        "WyJBIiw5OTk5OTk5OTk5OTk5OTk5OTk5OTk5LDBd",
-        "WzEsMiwzXQ==",
-        "e30=",
-    ]
-    for text in [*odd, *tokens]:
-        for path in ("/bars", "/trades", "/quotes", "/bars/latest", "/snapshots"):
-            query: dict[str, Any] = {"symbols": "AAPL", "timeframe": "1Min", word: text}
-            answer = await market.get(path, **query)
-            assert answer.status_code in (200, 400), (path, query, answer.text)
-            if answer.status_code == 400:
-                assert answer.json()["code"] == 40010001
-                assert answer.json()["message"]
+async def test_no_parameter_brings_it_down(market: Market) -> None:
+    for word in ("page_token", "start", "limit", "symbols", "feed", "adjustment"):
+        for text in (*ODD, *TOKENS):
+            for path in ("/bars", "/trades", "/quotes/latest"):
+                query: dict[str, Any] = {"symbols": "AAPL", "timeframe": "1Min", word: text}
+                answer = await market.get(path, **query)
+                assert answer.status_code in (200, 400), (path, query, answer.text)
+                if answer.status_code == 400:
+                    assert answer.json()["code"] == 40010001
+                    assert answer.json()["message"]
+
+
+async def test_bars_can_be_adjusted_for_splits(market: Market) -> None:
+    await market.trade(1_500_000, 30)
+    market.wait(minutes=1)
+    await market.submit(SplitInstrument(0, 0, 1, 3, 1))
+    await market.trade(500_000, 7)
+    market.wait(minutes=1, seconds=1)
+    quote = market.feed.quotes["AAPL"]
+    await eventually(lambda: quote.last_minute and quote.last_minute.close_ticks == 500_000)
+    await asyncio.sleep(0.5)
+    query = {"symbols": "AAPL", "timeframe": "1Min", "start": DAY.isoformat()}
+    raw = (await market.get("/bars", **query)).json()["bars"]["AAPL"]
+    assert [(one["o"], one["v"]) for one in raw] == [(150.0, 30), (50.0, 7)]
+    answer = await market.get("/bars", **query, adjustment="split")
+    adjusted = answer.json()["bars"]["AAPL"]
+    assert [(one["o"], one["v"]) for one in adjusted] == [(50.0, 90), (50.0, 7)]
+    assert (await market.get("/bars", **query, adjustment="all")).status_code == 400
 
 
 async def test_refusals_have_alpacas_shape(market: Market) -> None:
