@@ -59,6 +59,8 @@ PUBLIC = {
     # A browser cannot send headers here, so the first message holds the access token.
     "WEBSOCKET /ws",
     # As Alpaca has it, the first message (or a header) holds the API key.
+    "WEBSOCKET /stream",
+    "WEBSOCKET /v2/orders/ws",
     "WEBSOCKET /v2/curb",
     "WEBSOCKET /v2/iex",
     "WEBSOCKET /v2/sip",

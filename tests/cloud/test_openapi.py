@@ -1,6 +1,7 @@
 """Whatever a client sends, no route fails, and every answer is one that the document promises."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ CHECKS = [
     status_code_conformance,
 ]
 EXAMPLES_MAX = 5
+LEADS_WITHIN_S = 30
 EMAIL = "admin@example.org"
 ROLES = ("driver", "trader", "operator", "technician", "admin", "auditor")
 
@@ -47,6 +49,19 @@ class RunningApi:
         assert answer.status_code == 200, answer.text
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
+    def open_portfolio(self) -> None:
+        """Have one to trade with, which the process can do once it leads the exchange."""
+        deadline, headers = time.monotonic() + LEADS_WITHIN_S, self.headers()
+        body = {"name": "trial"}
+        while True:
+            url = f"{self.url}/api/v1/portfolios"
+            answer = httpx.post(url, json=body, headers=headers, timeout=10)
+            if answer.status_code != 503:
+                assert answer.status_code == 201, answer.text
+                return
+            assert time.monotonic() < deadline, "The process does not lead the exchange."
+            time.sleep(0.1)
+
 
 @pytest.fixture(scope="module")
 def api(
@@ -61,8 +76,10 @@ def api(
     }
     made = run_cloud(environ, "create-user", EMAIL, *(f"--role={role}" for role in ROLES))
     assert made.returncode == 0, made.stderr
-    with cloud_process(environ, "--roles=api") as url:
-        yield RunningApi(url, json.loads(made.stdout)["password"])
+    with cloud_process(environ, "--roles=api,exchange") as url:
+        running = RunningApi(url, json.loads(made.stdout)["password"])
+        running.open_portfolio()
+        yield running
 
 
 def try_out(operation: schemathesis.APIOperation, api: RunningApi) -> None:
