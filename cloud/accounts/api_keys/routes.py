@@ -67,7 +67,7 @@ class ApiKeysController(Controller):
         key_check: NamedDependency[ApiKeys],
         user: NamedDependency[User],
     ) -> ApiKey:
-        """Takes effect within a second; open streams of the key end as well."""
+        """Requests are refused within a second, open streams cut at their next check."""
         revoked = await api_keys.revoke(user.id, key_id)
         key_check.forget(key_id)
         return revoked

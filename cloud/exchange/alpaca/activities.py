@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from cloud.exchange.alpaca.schemas import Activity
+from cloud.exchange.alpaca.splits import Split, Splits
 from cloud.exchange.directory import Directory
 from cloud.exchange.orders.errors import MalformedOrderError
 from cloud.exchange.orders.store import Pool
@@ -24,12 +25,13 @@ from trading.orders import BUY, SELL
 
 PAGE_MAX: Final = 100
 FILL: Final = "FILL"
+SPLIT: Final = "SPLIT"
 
 _CASH_TYPES: Final = {
     MoveCause.DEPOSIT: "CSD",
     MoveCause.WITHDRAWAL: "CSW",
     MoveCause.TRANSFER: "JNLC",
-    MoveCause.SPLIT_FRACTION: "SPLIT",
+    MoveCause.SPLIT_FRACTION: SPLIT,
     MoveCause.DIVIDEND: "DIV",
 }
 _UNIT_TYPES: Final = {
@@ -46,6 +48,7 @@ _DESCRIPTIONS: Final = {
 }
 # Which of the two tables an item is in, then its number there.
 _ORDINAL_BITS: Final = 20
+_ORDINAL_MAX: Final = (1 << _ORDINAL_BITS) - 1
 
 _FILLS: Final = """
 SELECT id, sequence, at, instrument_id, price_ticks, quantity_units, {own}_order_id AS order_id,
@@ -103,6 +106,7 @@ class Activities:
     def __init__(self, pool: Pool, directory: Directory) -> None:
         self._pool = pool
         self._directory = directory
+        self._splits = Splits(pool)
 
     async def find(self, portfolio_id: int, wanted: ActivityFilter) -> list[Activity]:
         """One page, newest first unless asked otherwise.
@@ -116,6 +120,8 @@ class Activities:
             found += await self._fills(portfolio_id, wanted, start)
         if wanted.types is None or wanted.types - {FILL}:
             found += await self._others(portfolio_id, wanted, start)
+        if wanted.types is None or SPLIT in wanted.types:
+            found += await self._whole_splits(portfolio_id, wanted)
         found.sort(key=lambda item: item[0], reverse=not wanted.is_ascending)
         if start is not None:
             found = [
@@ -245,6 +251,35 @@ class Activities:
             seq=row["sequence"],
         )
 
+    async def _whole_splits(
+        self, portfolio_id: int, wanted: ActivityFilter
+    ) -> list[tuple[_Place, Activity]]:
+        found = []
+        for split in await self._splits.of(portfolio_id):
+            is_after = wanted.after is None or split.at > wanted.after
+            if is_after and (wanted.until is None or split.at < wanted.until):
+                # Behind the fraction that the same command paid out.
+                place = _Place(split.sequence, True, _ORDINAL_MAX)
+                found.append((place, self._split(portfolio_id, split)))
+        return found
+
+    def _split(self, portfolio_id: int, split: Split) -> Activity:
+        number = (split.sequence << _ORDINAL_BITS | _ORDINAL_MAX) << 1 | 1
+        return Activity(
+            id=_id_text(split.at, number),
+            account_id=portfolio_uuid(portfolio_id),
+            activity_type=SPLIT,
+            date=split.at.date(),
+            net_amount=money_text(0),
+            description=(
+                f"{split.numerator} for {split.denominator}: {split.before} became {split.after}"
+            ),
+            status="executed",
+            symbol=self._directory.instrument(split.instrument_id).symbol,
+            qty=str(split.after - split.before),
+            seq=split.sequence,
+        )
+
     async def _place_of(self, token: str) -> _Place:
         try:
             number = number_of(PublicKind.ACTIVITY, UUID(token.partition("::")[2]))
@@ -256,7 +291,7 @@ class Activities:
             )
         is_other, number = number & 1, number >> 1
         if is_other:
-            return _Place(number >> _ORDINAL_BITS, True, number & ((1 << _ORDINAL_BITS) - 1))
+            return _Place(number >> _ORDINAL_BITS, True, number & _ORDINAL_MAX)
         sequence = await self._pool.fetchval(
             "SELECT sequence FROM trades WHERE id = $1", number >> 1
         )

@@ -218,8 +218,17 @@ async def test_activities(holder: Trader, maker: Trader, venue: Venue):
     await venue.app.submit(PayDividend(0, 0, 1, 150))
     await venue.app.submit(SplitInstrument(0, 0, 1, 3, 4))
     found = await holder.do(holder.client.get, "/account/activities")
-    assert [one["activity_type"] for one in found] == ["SPLIT", "DIV", "FILL", "CSD"]
-    _, dividend, fill, deposit = found
+    types = [one["activity_type"] for one in found]
+    assert types == ["SPLIT", "SPLIT", "DIV", "FILL", "CSD"]
+    units, fraction, dividend, fill, deposit = found
+    # 10 units become 7.5: 7, and half of the price of 134.66.
+    assert (units["qty"], units["description"]) == ("-3", "3 for 4: 10 became 7")
+    assert (fraction["net_amount"], fraction.get("qty")) == ("67.33", None)
+    only = await holder.do(holder.client.get, "/account/activities/SPLIT")
+    assert only == [units, fraction]
+    await venue.app.submit(SplitInstrument(0, 0, 1, 2, 1))
+    (again, *_) = await holder.do(holder.client.get, "/account/activities/SPLIT")
+    assert again["description"] == "2 for 1: 7 became 14"
     assert NonTradeActivity(**dividend).net_amount == 15.0
     assert dividend["symbol"] == "ACME"
     assert deposit["net_amount"] == "100000.00"
