@@ -23,6 +23,7 @@ FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 200
 _INT_MAX: Final = (1 << 63) - 1
 _HASH_BYTES: Final = 16
+_KINDS: Final = tuple(KINDS)
 _ORDER_KINDS: Final = frozenset((10, 11, 12, 13))
 
 _READ: Final = """
@@ -96,11 +97,9 @@ def split_entries(stored: bytes) -> list[Entry]:
         rows = _decoder.decode(memoryview(stored)[1:])
     except msgspec.MsgspecError as problem:
         raise JournalError("The journal has a batch that cannot be read.") from problem
-    unknown = {row[0][0] for row in rows} - set(KINDS)
+    unknown = [fields[:1] for fields, _, _ in rows if not fields or fields[0] not in _KINDS]
     if unknown:
-        raise JournalError(
-            f"The journal has commands of unknown kinds: {sorted(map(str, unknown))}."
-        )
+        raise JournalError(f"The journal has commands of unknown kinds: {unknown[:3]}.")
     return [Entry(decode(tuple(fields)), names, source) for fields, names, source in rows]
 
 

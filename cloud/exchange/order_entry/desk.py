@@ -33,6 +33,7 @@ from cloud.kit.errors import AppError
 from trading import commands
 from trading.account_events import CommandRefused
 from trading.command_base import Command
+from trading.desk import missing_problem
 from trading.order_events import (
     OrderAccepted,
     OrderCancelled,
@@ -101,9 +102,11 @@ class OrderDesk:
     def replace(self, portfolio_id: int, message: Replace, send: Send) -> None:
         """Change a live order; as `place`."""
         order_id = self._order_id(portfolio_id, message)
-        live = self._sequencer.engine.venue.orders.get(order_id)
-        if live is None or live.portfolio.portfolio_id != portfolio_id:
-            raise error_of(Reason.ORDER_IS_DONE)
+        venue = self._sequencer.engine.venue
+        live = venue.orders.get(order_id)
+        problem = missing_problem(venue, live, order_id, portfolio_id)
+        if live is None or problem:
+            raise error_of(problem)
         terms = live.terms
         change = change_of(
             message.change,
