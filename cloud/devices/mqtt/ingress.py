@@ -17,7 +17,7 @@ from cloud.devices.events import StoredEvent
 from cloud.devices.mqtt import metrics
 from cloud.devices.mqtt.decode import BadPayload, DecodedBatch, decode_batch, decode_message
 from cloud.devices.mqtt.link import LinkDownError
-from cloud.devices.mqtt.store import EventStore, Outcome
+from cloud.devices.mqtt.store import EventStore, Outcome, is_poison
 from cloud.events.cancelled import end_if_cancelled
 from protocols.portable import topics, version
 from protocols.site import EventsAck, SiteOnline, SiteReport
@@ -29,6 +29,8 @@ GROUP_EVENTS_MAX: Final = 2_000
 STORERS: Final = 2
 """So that one group is decoded while another is written. Order holds: a site has one batch on its
 way, and what it sends twice meets its first copy in the database."""
+REFUSALS_MAX: Final = 3
+"""So often a group is tried whole although PostgreSQL refuses something in it."""
 _RETRY_S: Final = 0.5
 
 Publish = Callable[[str, bytes], Awaitable[None]]
@@ -52,6 +54,7 @@ class Ingress:
         on_bad: Callable[[str, BadPayload], Awaitable[None]],
         on_report: Callable[[SiteReport], None],
         on_online: Callable[[str, SiteOnline], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._publish = publish
@@ -59,6 +62,7 @@ class Ingress:
         self._on_bad = on_bad
         self._on_report = on_report
         self._on_online = on_online
+        self._sleep = sleep
         self._batches: asyncio.Queue[tuple[str, bytes, float]] = asyncio.Queue(WAITING_MAX)
         self._refused: asyncio.Queue[tuple[str, BadPayload]] = asyncio.Queue(WAITING_MAX)
 
@@ -147,17 +151,21 @@ class Ingress:
             site, payload, at = self._batches.get_nowait()
 
     async def _store_until_stored(self, group: Sequence[DecodedBatch]) -> Outcome:
-        failed = False
+        failures = refusals = 0
         while True:
             try:
-                outcome = await self._store.store(group)
+                # A group that is refused again and again holds up every site behind it: then the
+                # events to blame are found and set aside. An outage is waited out.
+                outcome = await self._store.store(group, is_patient=refusals < REFUSALS_MAX)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                if not failed:
+                if not failures:
                     log.warning("events_not_stored", error=str(error))
-                failed = True
-                await asyncio.sleep(_RETRY_S)
+                failures += 1
+                if isinstance(error, asyncpg.PostgresError) and is_poison(error):
+                    refusals += 1
+                await self._sleep(_RETRY_S)
             else:
-                if failed:
+                if failures:
                     log.info("events_stored_again")
                 return outcome
 

@@ -56,6 +56,11 @@ WHERE s.kind <> e.kind OR s.at_ms IS DISTINCT FROM e.at_ms OR s.data <> e.data
 """
 
 
+# Of PostgreSQL: data, integrity, raised by a trigger, check of a view, beyond a limit (a document
+# too large for its index).
+_POISON_CLASSES: Final = ("22", "23", "P0", "44", "54")
+
+
 @dataclass
 class Outcome:
     """What one group came to."""
@@ -86,15 +91,20 @@ class EventStore:
         self._quarantine = quarantine
         self._clock = clock
 
-    async def store(self, batches: Sequence[DecodedBatch]) -> Outcome:
+    async def store(self, batches: Sequence[DecodedBatch], *, is_patient: bool = False) -> Outcome:
         """Commit a group; when this returns, every event of it is stored or set aside.
+
+        is_patient: only a value that PostgreSQL cannot hold is looked for at once; what else it
+            refuses may be good in a moment (a gate that is just being moved), so it is raised.
 
         Raises:
             asyncpg.PostgresError, OSError: the database cannot at the moment; nothing is stored.
         """
         try:
             outcome = await self._store(batches)
-        except asyncpg.DataError:
+        except asyncpg.PostgresError as error:
+            if not is_poison(error) or (is_patient and not isinstance(error, asyncpg.DataError)):
+                raise
             outcome = await self._store_by_halves(batches)
         self._outbox.committed()
         return outcome
@@ -214,7 +224,9 @@ class EventStore:
         part = DecodedBatch(batch.site, batch.batch, events, bad)
         try:
             found = await self._store([part])
-        except asyncpg.DataError as error:
+        except asyncpg.PostgresError as error:
+            if not is_poison(error):
+                raise
             if len(events) > 1:
                 middle = len(events) // 2
                 # Oldest first, so that the order of a device survives the search.
@@ -232,6 +244,15 @@ class EventStore:
         outcome.quarantined.setdefault(place, []).extend(
             chain.from_iterable(found.quarantined.values())
         )
+
+
+def is_poison(error: asyncpg.PostgresError) -> bool:
+    """Whether it is what was sent that the database refuses, and would refuse for ever.
+
+    Everything else is an outage and is waited out, also what is wrong with the database itself: a
+    missing table or a right withdrawn is mended by a person, and no event is to blame for it.
+    """
+    return (error.sqlstate or "").startswith(_POISON_CLASSES)
 
 
 def _stored(site: str, event: GoodEvent) -> StoredEvent:
