@@ -29,6 +29,7 @@ from cloud.devices.mqtt.ingress import Ingress
 from cloud.devices.mqtt.link import Link, LinkSettings
 from cloud.devices.mqtt.quarantine import Quarantine
 from cloud.devices.mqtt.records import DeviceRecords
+from cloud.devices.mqtt.retention import forget_for_ever
 from cloud.devices.mqtt.store import EventStore
 from cloud.devices.ports import LotPolicies, NoLots
 from cloud.devices.rights.publisher import RightsPublisher
@@ -140,6 +141,11 @@ class Devices:
         finally:
             await self._wake.close()
 
+    async def forget_for_ever(self) -> None:
+        """Delete what devices said too long ago."""
+        kit = self._kit
+        await forget_for_ever(kit.database.pool, kit.settings, kit.clock)
+
     async def run_link(self) -> None:
         """Hold the link to the sites, or stand by until the process that holds it is gone."""
         if not self._kit.settings.mqtt_url:
@@ -241,7 +247,10 @@ def wire(devices: Devices) -> Feature:
             "records": provide_records,
         },
         resources=(devices.open,),
-        tasks=(NamedTask("site-link", ProcessRole.INGRESS, devices.run_link),),
+        tasks=(
+            NamedTask("site-link", ProcessRole.INGRESS, devices.run_link),
+            NamedTask("forget-device-events", ProcessRole.INGRESS, devices.forget_for_ever),
+        ),
     )
 
 

@@ -233,6 +233,18 @@ class Settings:
         parse=_whole(1, 1_000),
         default=1,
     )
+    device_events_days: int = _setting(
+        "CURB_DEVICE_EVENTS_DAYS",
+        "how many days the events of gates and agents are kept, 60 to 36500",
+        parse=_whole(60, 36_500),
+        default=400,
+    )
+    device_quarantine_days: int = _setting(
+        "CURB_DEVICE_QUARANTINE_DAYS",
+        "how many days payloads that were set aside are kept, 1 to 36500",
+        parse=_whole(1, 36_500),
+        default=90,
+    )
     body_bytes_max: int = _setting(
         "CURB_BODY_BYTES_MAX",
         "the largest request body that is read, in bytes",

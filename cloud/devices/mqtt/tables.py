@@ -19,7 +19,11 @@ class DeviceEventRow(SQLModel, table=True):
     """
 
     __tablename__ = "device_events"
-    __table_args__ = (Index("device_events_site_position_idx", "site", "position"),)
+    __table_args__ = (
+        Index("device_events_site_position_idx", "site", "position"),
+        # Small: rows come in the order of time, and only the purge looks for old ones.
+        Index("device_events_received_at_idx", "received_at", postgresql_using="brin"),
+    )
 
     device: str = Field(primary_key=True, sa_type=Text)
     boot: int = Field(primary_key=True, sa_type=BigInteger)
