@@ -1,7 +1,7 @@
 """Kills the process that leads the exchange, again and again, under load, and keeps the books.
 
 Two processes of the cloud (role exchange) on one database: one leads, one stands by. A client
-sends orders over order entry, each with a name of its own, as fast as its window allows. At a
+sends orders over order entry, each with a name of its own, a thousand a second in bursts. At a
 random moment the leader gets SIGKILL; the standby takes over, a new one is started, and the client
 sends again, under the same names, whatever it got no answer for, and now and then something that
 it did get one for. Every answer, and in the end every row, is held against what was told before.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -32,7 +32,10 @@ from launcher.compiled import variables as compiled_variables
 
 ROOT = Path(__file__).parents[1]
 WINDOW = 200
-_READY_WITHIN_S = 90.0
+# A thousand orders a second: many a batch, and few enough for a standby that starts to catch up.
+BURST = 50
+BURST_EVERY_S = 0.05
+_READY_WITHIN_S = 120.0
 _REPEAT_EVERY = 25
 _POLL_S = 0.02
 
@@ -171,14 +174,9 @@ class Client:
         again, book.unknown = book.unknown, []
         book.retried += len(again)
         in_flight = dict.fromkeys(again)
+        sending = asyncio.create_task(self._send(connection, again, in_flight))
         try:
-            for number in again:
-                await connection.send(self.frame(number))
             while True:
-                while len(in_flight) < WINDOW:
-                    number = self.next_number()
-                    in_flight[number] = None
-                    await connection.send(self.frame(number))
                 for answer in _decoder.decode(await connection.recv()):
                     if answer.t in ("ack", "refused"):
                         book.note(answer)
@@ -186,6 +184,22 @@ class Client:
                         first_ack.set()
         except (OSError, WebSocketException):
             book.unknown = [number for number in in_flight if number not in book.ids]
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async def _send(
+        self, connection: ClientConnection, again: Sequence[int], in_flight: dict[int, None]
+    ) -> None:
+        """Those again, then new ones in bursts, as long as the window has room for them."""
+        for number in again:
+            await connection.send(self.frame(number))
+        while True:
+            for _ in range(min(BURST, WINDOW - len(in_flight))):
+                number = self.next_number()
+                in_flight[number] = None
+                await connection.send(self.frame(number))
+            await asyncio.sleep(BURST_EVERY_S)
 
     def next_number(self) -> int:
         """A new order's number; now and then, one that was acknowledged already."""

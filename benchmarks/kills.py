@@ -1,9 +1,9 @@
 """kill -9 of the exchange's leader at 200 random points under load, and who takes over how soon.
 
-PostgreSQL as durable as in production; two processes of the cloud, one of them standing by; orders
-over order entry, 200 in flight. `lost`: acknowledged and not in the database. `doubled`: in the
-database or the journal more than once, or acknowledged twice as different orders. `takeover_...`:
-from the signal to the first order that the next leader acknowledges, in seconds.
+PostgreSQL as durable as in production; two processes of the cloud, one of them standing by; a
+thousand orders a second over order entry. `lost`: acknowledged and not in the database. `doubled`:
+in the database or the journal more than once, or acknowledged twice as different orders.
+`takeover_...`: from the signal to the first order that the next leader acknowledges, in seconds.
 """
 
 import asyncio
