@@ -9,12 +9,13 @@ ahead of the journal then, and the journal is what counts.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from typing import Final
 
 from cloud.events.outbox import Outbox
 from cloud.exchange.applying import Applied, Desk, Waiting
 from cloud.exchange.leader import Lead
-from cloud.exchange.order_names import OrderNames, load_names
+from cloud.exchange.order_names import OrderNames
 from cloud.exchange.order_rows import OrderRows, load_order_rows
 from cloud.exchange.store import prepare, store
 from cloud.exchange.wishes import (
@@ -81,8 +82,17 @@ class Sequencer:
         return self._committed
 
     def row_of_name(self, portfolio_id: int, client_order_id: str) -> int | None:
-        """The row of the order that this name was given to; perhaps not committed yet."""
-        return self._names.row_of(portfolio_id, client_order_id)
+        """The row of the order that this name was given to; perhaps not committed yet.
+
+        Raises:
+            ExchangeUnavailable: it is not known here, and older names may not be in memory.
+        """
+        row = self._names.row_of(portfolio_id, client_order_id)
+        if row is None and self._names.has_older:
+            raise ExchangeUnavailable(
+                "Not all names of older orders are at hand now; try again, or send the order's id."
+            )
+        return row
 
     def post(self, wish: Wish, answer: Answer) -> None:
         """Take a wish; `answer` is called, quickly and without raising, after its commit.
@@ -158,9 +168,9 @@ class Sequencer:
                 nobody knows whether it did. The engine must not be used for anything after that.
         """
         async with lead.writing() as connection:
-            await prepare(connection)
-            names = await load_names(connection)
             order_rows = await load_order_rows(connection, engine.venue.orders)
+            await prepare(connection)
+        names = OrderNames()
         self.engine, self.order_rows, self._names = engine, order_rows, names
         self._committed = engine.sequence
         for begin in self._beginners:
@@ -173,7 +183,8 @@ class Sequencer:
         self._is_leading = True
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._match(desk, handed, room, unanswered), name="match")
+                group.create_task(_load(names, lead), name="names")
+                group.create_task(self._match(lead, desk, handed, room, unanswered), name="match")
                 group.create_task(self._commit(lead, handed, room, unanswered), name="commit")
         except* Exception as problems:
             raise problems.exceptions[0] from problems
@@ -183,6 +194,7 @@ class Sequencer:
 
     async def _match(
         self,
+        lead: Lead,
         desk: Desk,
         handed: asyncio.Queue[Applied],
         room: asyncio.Semaphore,
@@ -191,7 +203,12 @@ class Sequencer:
         while True:
             await self._has_work.wait()
             await room.acquire()
-            applied = desk.apply(self._waiting, BATCH_MAX)
+            count = min(len(self._waiting), BATCH_MAX)
+            if self._names.has_older:
+                wishes = [wish for wish, _ in islice(self._waiting, count)]
+                async with lead.writing() as connection:
+                    await self._names.look_up(connection, wishes)
+            applied = desk.apply(self._waiting, count)
             if not self._waiting:
                 self._has_work.clear()
             unanswered.append(applied)
@@ -234,6 +251,14 @@ class Sequencer:
         while self._waiting:
             self._waiting.popleft()[1](nothing_done)
         self._has_work.clear()
+
+
+async def _load(names: OrderNames, lead: Lead) -> None:
+    """Read the names of older orders, a few at a time between the commits."""
+    has_more = True
+    while has_more:
+        async with lead.writing() as connection:
+            has_more = await names.load_some(connection)
 
 
 async def _finish(work: Coroutine[None, None, None]) -> None:

@@ -255,3 +255,24 @@ async def test_a_broken_connection_ends_the_lead_and_nobody_waits_for_ever(kit: 
 async def go_on(sequencer: Sequencer) -> None:
     while True:
         await sequencer.submit(wish_of(AdvanceTime(0, 0)))
+
+
+async def test_names_are_kept_also_when_memory_has_room_for_few(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.exchange.order_names.KEPT_MAX", 8)
+    monkeypatch.setattr("cloud.exchange.order_names.LOADED_MAX", 4)
+    monkeypatch.setattr("cloud.exchange.order_names.ROWS_AT_ONCE", 3)
+    first: list[Receipt] = []
+    async with leading_sequencer(kit) as sequencer:
+        await open_market(sequencer)
+        for number in range(30):
+            first.append(await sequencer.submit(buy(1, f"n{number}")))
+        repeats = [await sequencer.submit(buy(1, f"n{number}")) for number in range(30)]
+    async with leading_sequencer(kit) as sequencer:
+        repeats += await asyncio.gather(
+            *(sequencer.submit(buy(1, f"n{number}")) for number in range(30))
+        )
+    assert all(repeat.is_repeat for repeat in repeats)
+    assert [repeat.order_ids for repeat in repeats] == 2 * [one.order_ids for one in first]
+    assert await kit.database.pool.fetchval("SELECT count(*) FROM orders") == 30
