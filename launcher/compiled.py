@@ -74,6 +74,19 @@ def compiled_folder(builds: Path = BUILDS) -> Path:
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(compiler) is None:
         raise CompileError(f"There is no C compiler {compiler!r} on this machine.")
+    # Whoever else compiles the same at the same time has a folder of their own.
+    making = folder.with_name(f"{folder.name}.{os.getpid()}")
+    try:
+        _compile(making)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            making.rename(folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return folder
+
+
+def _compile(folder: Path) -> None:
     _copy(folder)
     modules = [str(path.relative_to(ROOT)) for path in sources()]
     flags = f"{os.environ.get('CFLAGS', '')} {_C_FLAGS}".strip()
@@ -92,7 +105,6 @@ def compiled_folder(builds: Path = BUILDS) -> Path:
     bench_folder(folder).mkdir()
     (folder / "benchmarks").rename(bench_folder(folder) / "benchmarks")
     (folder / "complete").touch()
-    return folder
 
 
 def _folder(builds: Path) -> Path:
