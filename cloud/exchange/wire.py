@@ -10,6 +10,7 @@ from cloud.exchange import metrics
 from cloud.exchange.alpaca import wire as alpaca
 from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.alpaca.desk import TradingDesk
+from cloud.exchange.alpaca.settings import SettingsBook
 from cloud.exchange.directory import Directory
 from cloud.exchange.leading import Leading
 from cloud.exchange.limits import wire as limits
@@ -36,7 +37,8 @@ class Exchange:
 
     sequencer: takes wishes while this process leads; see `cloud/exchange/sequencer.py`.
     api_keys: checks traders' keys, for every interface that takes them.
-    directory: instruments by symbol. access: whom API keys and tokens of /v2 stand for.
+    directory: instruments by symbol. settings: what owners of portfolios have chosen.
+    access: whom API keys and tokens of /v2 stand for.
     schedule: when the venue trades.
     market_data: the venue's feed, its streams and its history.
     portfolios: all of them as they are committed, with marks; whose is whose; equity curves.
@@ -53,6 +55,7 @@ class Exchange:
         self.sequencer = Sequencer(events.outbox, kit.clock)
         self.api_keys = make_api_keys(kit, accounts.address_limit)
         self.directory = Directory(self.sequencer)
+        self.settings = SettingsBook(kit.database.pool, kit.clock)
         self.access = TraderAccess(
             self.api_keys, accounts.access_tokens, kit.database.pool, self.sequencer
         )
@@ -90,7 +93,13 @@ def wire(exchange: Exchange) -> Feature:
         *_running_the_venue(exchange),
         *_books_of_account(exchange),
         market_data.wire(exchange.kit, exchange.market_data),
-        order_entry.wire(exchange.sequencer, exchange.directory, exchange.access, exchange.updates),
+        order_entry.wire(
+            exchange.sequencer,
+            exchange.directory,
+            exchange.settings,
+            exchange.access,
+            exchange.updates,
+        ),
         *_trading_api(exchange),
     )
 
@@ -115,6 +124,7 @@ def _trading_api(exchange: Exchange) -> tuple[Feature, ...]:
         kit.database.pool,
         exchange.sequencer,
         exchange.directory,
+        exchange.settings,
         books.live,
         books.reader,
         exchange.schedule,

@@ -47,6 +47,7 @@ class TradingDesk:
         pool: Pool,
         sequencer: Sequencer,
         directory: Directory,
+        settings: SettingsBook,
         live: LivePortfolios,
         reader: PortfolioReader,
         schedule: Schedule,
@@ -60,7 +61,7 @@ class TradingDesk:
         self.directory = directory
         self.store = OrderStore(pool)
         self.orders = OrderService(sequencer, self.directory, self.store)
-        self.settings = SettingsBook(pool, clock)
+        self.settings = settings
         self.activities = Activities(pool, self.directory)
         self.watchlists = Watchlists(pool, self.directory, clock)
         self._live = live

@@ -10,6 +10,7 @@ import msgspec
 
 from cloud.exchange.orders.errors import OrderError, OrderRefusedError
 from cloud.exchange.orders.store import Pool
+from cloud.exchange.wishes import ExchangeUnavailable
 from cloud.kit.clock import Clock
 
 _READ: Final = """
@@ -83,13 +84,18 @@ class SettingsBook:
         Raises:
             OrderRefusedError: the owner has suspended trading.
         """
-        found = await self.read(portfolio_id)
-        if found.is_suspended:
-            raise OrderRefusedError(
-                "trading_suspended",
-                "You have suspended trading of this portfolio: set suspend_trade to false first.",
-            )
-        return found
+        return _unless_suspended(await self.read(portfolio_id))
+
+    def for_known(self, portfolio_id: int) -> TradingSettings:
+        """`for_order` without waiting, where the settings were read since the lead began.
+
+        Raises:
+            ExchangeUnavailable: they have not.
+        """
+        found = self._known.get(portfolio_id)
+        if found is None:
+            raise ExchangeUnavailable
+        return _unless_suspended(found)
 
     async def change(self, portfolio_id: int, form: SettingsForm) -> TradingSettings:
         """Change what was sent.
@@ -114,3 +120,12 @@ class SettingsBook:
         )
         self._known[portfolio_id] = new
         return new
+
+
+def _unless_suspended(settings: TradingSettings) -> TradingSettings:
+    if settings.is_suspended:
+        raise OrderRefusedError(
+            "trading_suspended",
+            "You have suspended trading of this portfolio: set suspend_trade to false first.",
+        )
+    return settings

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
+from cloud.exchange.alpaca.settings import SettingsBook
 from cloud.exchange.directory import Directory
 from cloud.exchange.order_entry.messages import (
     Ack,
@@ -67,9 +68,10 @@ class _Placing:
 class OrderDesk:
     """One for the process; whoever calls has made sure that the portfolio is the caller's."""
 
-    def __init__(self, sequencer: Sequencer, directory: Directory) -> None:
+    def __init__(self, sequencer: Sequencer, directory: Directory, settings: SettingsBook) -> None:
         self._sequencer = sequencer
         self._directory = directory
+        self._settings = settings
 
     @property
     def sequence(self) -> int:
@@ -87,11 +89,12 @@ class OrderDesk:
         market = self._directory.by_symbol(symbol)
         if market is None:
             raise error_of(Reason.UNKNOWN_INSTRUMENT)
-        plain = plain_limit(form, market.instrument, portfolio_id)
+        shorts = not self._settings.for_known(portfolio_id).is_long_only
+        plain = plain_limit(form, market.instrument, portfolio_id) if shorts else None
         if plain is not None:
             make: Callable[[int, int], Command] = _Placing(plain)
         else:
-            make = placement_of(form, market.instrument, portfolio_id).command
+            make = placement_of(form, market.instrument, portfolio_id, shorts=shorts).command
         name = client_order_id_of(form.client_order_id)
         names = () if name is None else (name,)
         self._sequencer.post(

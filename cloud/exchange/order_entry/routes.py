@@ -8,6 +8,7 @@ from litestar.handlers import WebsocketRouteHandler
 from cloud.accounts.access import public
 from cloud.accounts.client import client_address
 from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.alpaca.settings import SettingsBook
 from cloud.exchange.order_entry.connection import Connection, EndedBecause, Updates
 from cloud.exchange.order_entry.desk import OrderDesk
 from cloud.exchange.order_entry.messages import (
@@ -29,8 +30,9 @@ TICK_S: Final = 1.0
 class AccessGate:
     """The credentials of the first message, checked as those of /v2 are."""
 
-    def __init__(self, access: TraderAccess) -> None:
+    def __init__(self, access: TraderAccess, settings: SettingsBook) -> None:
         self._access = access
+        self._settings = settings
 
     async def portfolio_of(self, credentials: Authenticate, address: str) -> int:
         """See `connection.Gate`."""
@@ -42,6 +44,8 @@ class AccessGate:
             trader = await access.by_token(credentials.token, credentials.portfolio)
         else:
             raise UnauthenticatedError("Send key and secret, or token, with the first message.")
+        # So that placing need not wait for them; from here on they are kept up to date.
+        await self._settings.read(trader.portfolio_id)
         return trader.portfolio_id
 
 

@@ -1,6 +1,7 @@
 """How order entry joins the rest of the exchange."""
 
 from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.alpaca.settings import SettingsBook
 from cloud.exchange.directory import Directory
 from cloud.exchange.order_entry.desk import OrderDesk
 from cloud.exchange.order_entry.routes import AccessGate, OrderEntry, order_entry_route
@@ -10,10 +11,16 @@ from cloud.kit.feature import Feature, NamedTask, ProcessRole
 
 
 def wire(
-    sequencer: Sequencer, directory: Directory, access: TraderAccess, updates: TradeUpdates
+    sequencer: Sequencer,
+    directory: Directory,
+    settings: SettingsBook,
+    access: TraderAccess,
+    updates: TradeUpdates,
 ) -> Feature:
     """The WebSocket and what keeps its time."""
-    entry = OrderEntry(OrderDesk(sequencer, directory), AccessGate(access), updates)
+    entry = OrderEntry(
+        OrderDesk(sequencer, directory, settings), AccessGate(access, settings), updates
+    )
     return Feature(
         "order-entry",
         routes=(order_entry_route(entry),),

@@ -86,25 +86,30 @@ class OrderService:
     ) -> OrderView:
         """Change a live order; gives the order that goes on, which has another id.
 
+        The same client_order_id for the same order again is a retry and changes nothing.
+
         Raises:
             OrderMissingError, NotCancelableError, OrderError: said in the error.
             ExchangeUnavailable, ExchangeBusy: nothing was done, or nobody knows.
         """
+        name = client_order_id_of(form.client_order_id)
+        again = None if name is None else await self._store.by_client_order_id(portfolio_id, name)
+        if again is not None and again.replaces == row_id:
+            return again
         order = await self._live(portfolio_id, row_id)
         instrument = self._directory.instrument(order.instrument_id)
         change = change_of(
             form, instrument, time_in_force=order.time_in_force, trail_bps=order.trail_bps
         )
-        name = client_order_id_of(form.client_order_id)
         make = partial(change.command, order_id=order.engine_order_id, portfolio_id=portfolio_id)
         receipt = await self._sequencer.submit(
             Wish(make, () if name is None else (name,), portfolio_id, source)
         )
         if receipt.is_repeat:
-            again = await self._store.by_ids(portfolio_id, receipt.order_ids)
-            if not again or again[0].replaces != row_id:
+            repeated = await self._store.by_ids(portfolio_id, receipt.order_ids)
+            if not repeated or repeated[0].replaces != row_id:
                 raise _not_unique()
-            return again[0]
+            return repeated[0]
         _raise_refusal(receipt)
         (replaced,) = await self._store.by_ids(portfolio_id, receipt.order_ids)
         return replaced

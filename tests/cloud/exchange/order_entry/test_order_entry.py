@@ -57,6 +57,19 @@ async def test_a_client_that_sends_many_at_once_gets_an_answer_to_each(ada: Trad
     assert len(client.frames) < 150, "answers of one commit come in one frame"
 
 
+async def test_what_the_owner_chose_holds_here_too(ada: Trader) -> None:
+    async with signed_in(ada) as client:
+        settings = await ada.do(ada.client.get_account_configurations)
+        settings.suspend_trade = True
+        await ada.do(ada.client.set_account_configurations, settings)
+        refused = await client.place(1, qty="1", side="buy", limit_price="99")
+        assert (refused["t"], refused["code"]) == ("refused", "trading_suspended")
+        settings.suspend_trade, settings.no_shorting = False, True
+        await ada.do(ada.client.set_account_configurations, settings)
+        placed = await client.place(2, qty="1", side="buy", limit_price="99")
+        assert placed["t"] == "ack"
+
+
 async def test_a_retry_after_a_lost_answer_is_harmless(venue: Venue, ada: Trader) -> None:
     terms = {"qty": "3", "side": "buy", "limit_price": "90", "client_order_id": "mine"}
     async with signed_in(ada) as client:

@@ -28,9 +28,10 @@ from alpaca.trading.requests import (
 )
 
 from tests.support.trading_clients import Trader, Venue
-from trading.commands import SetPhase
+from trading.commands import SetKillSwitch, SetLimits, SetPhase
 from trading.instruments import CLOSED, CONTINUOUS, OPENING_CALL
 from trading.orders import SELL
+from trading.terms import Limits
 
 
 def limit(side: OrderSide, qty: float, price: float | None, **more: object) -> LimitOrderRequest:
@@ -166,6 +167,12 @@ async def test_a_replacement_is_a_new_order_that_goes_on(ada: Trader, maker: Tra
     assert changed.replaces == placed.id
     assert (changed.qty, changed.limit_price, changed.status) == ("8", "99.50", OrderStatus.NEW)
     assert changed.client_order_id == "second"
+    retried = await ada.do(
+        ada.client.replace_order_by_id,
+        placed.id,
+        ReplaceOrderRequest(qty=8, limit_price=99.5, client_order_id="second"),
+    )
+    assert retried == changed
     old = await ada.do(ada.client.get_order_by_id, placed.id)
     assert (old.status, old.replaced_by) == (OrderStatus.REPLACED, changed.id)
     assert old.replaced_at is not None
@@ -386,3 +393,27 @@ async def test_opening_and_closing_orders(ada: Trader, maker: Trader, venue: Ven
             ada.client.submit_order, market(OrderSide.BUY, 5, time_in_force=TimeInForce.OPG)
         )
     assert refusal(caught)[2] == "not_in_this_phase"
+
+
+async def test_too_many_messages_are_refused_until_the_window_is_over(
+    ada: Trader, venue: Venue, clock
+):
+    await venue.app.submit(SetLimits(0, 0, ada.portfolio_id, Limits(max_messages=1)))
+    await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 1, 99))
+    with pytest.raises(APIError) as caught:
+        await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 1, 99))
+    assert refusal(caught) == (429, 42910000, "message_rate")
+    assert caught.value.response.headers["retry-after"] == "1"
+    clock.advance(timedelta(seconds=1))
+    await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 1, 99))
+
+
+async def test_a_kill_switch_ends_orders_and_refuses_new_ones(ada: Trader, venue: Venue):
+    placed = await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 1, 99))
+    await venue.app.submit(SetKillSwitch(0, 0, 0, True))
+    gone = await ada.do(ada.client.get_order_by_id, placed.id)
+    assert gone.status is OrderStatus.CANCELED
+    with pytest.raises(APIError) as caught:
+        await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 1, 99))
+    assert refusal(caught) == (403, 40310000, "venue_killed")
+    assert (await ada.do(ada.client.get_account)).trading_blocked
