@@ -147,12 +147,16 @@ class LayeringDetector:
         side: int,
         units: int,
         trade_id: int,
-        is_done: bool,
+        remaining_units: int,
+        is_auction: bool,
     ) -> None:
         """An order of the account was filled, resting or arriving."""
         shown = abs(self._shown.get(order_id, 0))
         if shown:
-            self._hide(account, instrument, order_id, shown if is_done else min(units, shown))
+            # An auction takes hidden units first.
+            left = min(shown if is_auction else max(shown - units, 0), remaining_units)
+            if left < shown:
+                self._hide(account, instrument, order_id, shown - left)
         book = self._books.get((account, instrument))
         if book is None:
             return

@@ -137,14 +137,14 @@ class Observer:
             maker,
             event.maker_order_id,
             OTHER[event.taker_side],
-            is_done=event.maker_remaining_units == 0,
+            remaining_units=event.maker_remaining_units,
         )
         self._trades(
             fill,
             taker,
             event.taker_order_id,
             event.taker_side,
-            is_done=event.taker_remaining_units == 0,
+            remaining_units=event.taker_remaining_units,
         )
         if event.is_auction:
             self._crossed.append(fill)
@@ -152,7 +152,9 @@ class Observer:
         self._find(self._wash.fill(fill))
         self._find(self._ignition.fill(fill))
 
-    def _trades(self, fill: Fill, account: int, order_id: int, side: int, *, is_done: bool) -> None:
+    def _trades(
+        self, fill: Fill, account: int, order_id: int, side: int, *, remaining_units: int
+    ) -> None:
         self._layering.trades(
             fill.at_ns,
             account,
@@ -161,9 +163,10 @@ class Observer:
             side=side,
             units=fill.units,
             trade_id=fill.trade_id,
-            is_done=is_done,
+            remaining_units=remaining_units,
+            is_auction=fill.is_auction,
         )
-        if is_done:
+        if remaining_units == 0:
             self._owners.pop(order_id, None)
 
     def _cancelled(self, event: OrderCancelled) -> None:

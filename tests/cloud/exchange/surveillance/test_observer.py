@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cloud.exchange.surveillance.findings import EVIDENCE_MAX
 from cloud.exchange.surveillance.observer import Observer
 from tests.support.watched_market import ACCOUNTS, BUY, MS, SELL, WatchedMarket, replayed
+from tests.trading.random_commands import Stream
 from trading import Engine, commands
 from trading.instruments import Phase
 from trading.orders import SelfTrade
@@ -85,3 +86,16 @@ def test_nothing_is_kept_of_orders_that_have_ended(seed: int) -> None:
     assert {order_id: abs(units) for order_id, units in kept.shown().items()} == {
         order_id: live[order_id].visible for order_id in resting
     }
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**9))
+def test_commands_of_every_kind_leave_it_with_the_engines_own_orders(seed: int) -> None:
+    stream, engine, observer = Stream(seed), Engine(), Observer()
+    for _ in range(400):
+        command = stream.next()
+        observer.take(command, engine.apply(command))
+        live = engine.venue.orders
+        assert set(observer.live_orders()) == set(live)
+        shown = {number: one.visible for number, one in live.items() if one.level is not None}
+        assert {number: abs(units) for number, units in observer.shown().items()} == shown
