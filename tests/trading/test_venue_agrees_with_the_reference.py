@@ -1,0 +1,208 @@
+"""The engine and the slow, obvious venue do the same: stops, groups, auctions, kill switch."""
+
+import random
+
+import pytest
+
+from tests.trading.reference_venue import WORKING, ReferenceVenue, order
+from tests.trading.venue_rig import Rig
+from trading import commands
+from trading.instruments import CONTINUOUS, VOLATILITY_CALL
+from trading.orders import BRACKET, BUY, FOK, GTC, IOC, LIMIT, OCO, SELL, STOP_LIMIT
+from trading.terms import NewOrder
+
+LOW, HIGH = 95, 105
+ACCOUNTS = (1, 2, 3)
+RICH = 10**40
+
+
+class Pair:
+    """The same random day at both venues."""
+
+    def __init__(self, seed):
+        self.draw = random.Random(seed)
+        self.rig = Rig(units=10**9, portfolios=3)
+        for number in ACCOUNTS:
+            self.rig.portfolio(number).cash += RICH
+            self.rig.engine.venue.external_cash += RICH
+        self.reference = ReferenceVenue(last=100)
+        self.seen = len(self.rig.events)
+        self.refused = 0
+
+    def step(self):
+        draw = self.draw
+        live = self.reference.live
+        action = draw.random()
+        if action < 0.5:
+            self.place(self.plain())
+        elif action < 0.62:
+            self.place(self.stop())
+        elif action < 0.68:
+            self.group(OCO)
+        elif action < 0.76:
+            self.group(BRACKET)
+        elif action < 0.84 and live:
+            order_id = draw.choice(sorted(live))
+            self.rig.do(commands.CancelOrder, order_id, live[order_id].account)
+            self.reference.cancel(order_id)
+        elif action < 0.92:
+            self.replace()
+        elif action < 0.97:
+            self.turn_phase()
+        elif action < 0.985:
+            account = draw.choice(ACCOUNTS)
+            self.rig.do(commands.MassCancel, account)
+            self.reference.cancel_account(account)
+        else:
+            self.switch(draw.choice(ACCOUNTS), draw.random() < 0.2)
+
+    def next_id(self):
+        return self.rig.engine.venue.next_order_id
+
+    def plain(self, offset=0, **fixed):
+        draw = self.draw
+        quantity = fixed.get("quantity") or draw.randint(1, 50)
+        tif = fixed.get("tif") or draw.choice((GTC, GTC, GTC, GTC, IOC, FOK))
+        return order(
+            self.next_id() + offset,
+            fixed.get("account") or draw.choice(ACCOUNTS),
+            fixed.get("side") or draw.choice((BUY, SELL)),
+            fixed.get("price") or draw.randint(LOW, HIGH),
+            quantity,
+            tif=tif,
+            display=draw.choice((0, 0, 0, draw.randint(1, quantity))) if tif == GTC else 0,
+            mode=draw.randint(1, 5),
+        )
+
+    def stop(self, offset=0, **fixed):
+        made = self.plain(offset, tif=GTC, **fixed)
+        made.display = 0
+        made.stop = fixed.get("stop") or self.draw.randint(LOW, HIGH)
+        return made
+
+    def group(self, kind):
+        draw = self.draw
+        account, quantity = draw.choice(ACCOUNTS), draw.randint(1, 50)
+        side = draw.choice((BUY, SELL))
+        exits = side if kind == OCO else 3 - side
+        near, far = draw.randint(LOW, 99), draw.randint(101, HIGH)
+        profit, loss = (far, near) if exits == SELL else (near, far)
+        same = {"account": account, "quantity": quantity, "tif": GTC}
+        parents = [] if kind == OCO else [self.plain(side=side, **same)]
+        legs = [
+            self.plain(len(parents), side=exits, price=profit, **same),
+            self.stop(len(parents) + 1, side=exits, stop=loss, account=account, quantity=quantity),
+        ]
+        orders = [*parents, *legs]
+        before = self.next_id()
+        self.rig.do(commands.PlaceGroup, kind, tuple(wish(one) for one in orders))
+        assert (self.next_id() == before) == self.reference.refuses(orders[0])
+        if self.next_id() == before:
+            self.refused += 1
+        elif kind == OCO:
+            self.reference.enter_oco(*orders)
+        else:
+            self.reference.enter_bracket(*orders)
+
+    def place(self, one):
+        before = self.next_id()
+        self.rig.do(commands.PlaceOrder, wish(one))
+        assert (self.next_id() == before) == self.reference.refuses(one)
+        if self.next_id() == before:
+            self.refused += 1
+        else:
+            self.reference.enter(one)
+
+    def replace(self):
+        plain = [
+            one
+            for _, one in sorted(self.reference.live.items())
+            if one.state == WORKING and not one.stop and not one.sibling and not one.children
+        ]
+        if not plain:
+            return
+        one = self.draw.choice(plain)
+        price = self.draw.choice((one.price, self.draw.randint(LOW, HIGH)))
+        left = max(1, one.remaining + self.draw.randint(-10, 5))
+        filled = self.rig.live(one.order_id).filled()
+        found = self.rig.do(commands.ReplaceOrder, one.order_id, one.account, filled + left, price)
+        if type(found[0]).__name__ == "CommandRefused":
+            self.refused += 1
+        else:
+            self.reference.change(one.order_id, price, left)
+
+    def turn_phase(self):
+        if self.reference.is_call:
+            self.rig.do(commands.SetPhase, 1, CONTINUOUS)
+            self.reference.auction()
+        else:
+            self.rig.do(commands.SetPhase, 1, VOLATILITY_CALL)
+            self.reference.call()
+
+    def switch(self, account, is_on):
+        self.rig.do(commands.SetKillSwitch, account, is_on)
+        if is_on:
+            self.reference.killed.add(account)
+            self.reference.cancel_account(account)
+        else:
+            self.reference.killed.discard(account)
+
+    def agree(self):
+        rig, reference = self.rig, self.reference
+        assert rig.fills(self.seen) == reference.trades
+        reference.trades.clear()
+        self.seen = len(rig.events)
+        orders = rig.engine.venue.orders
+        assert {number: one.remaining for number, one in orders.items()} == {
+            number: one.remaining for number, one in reference.live.items()
+        }
+        market = rig.engine.venue.markets[1]
+        for side, half in ((BUY, market.bids), (SELL, market.asks)):
+            mine = [(one.price, one.visible, one.quantity) for one in half.levels()]
+            assert mine == reference.levels(side)
+        ids = [one.order_id for one in market.bids.orders() + market.asks.orders()]
+        assert ids == reference.queue()
+        assert market.last_ticks == reference.last
+
+
+def wish(one):
+    """The order as the engine is asked for it."""
+    return NewOrder(
+        one.account,
+        1,
+        one.side,
+        STOP_LIMIT if one.stop else LIMIT,
+        one.tif,
+        one.remaining,
+        price_ticks=one.price,
+        stop_ticks=one.stop,
+        display_units=one.display,
+        self_trade=one.mode,
+    )
+
+
+def run(seed, count, check_every):
+    pair = Pair(seed)
+    for number in range(count):
+        pair.step()
+        if number % check_every == 0:
+            pair.agree()
+            pair.rig.check()
+    pair.agree()
+    pair.rig.check()
+    return pair
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_trades_orders_and_books_are_those_of_the_reference(seed):
+    pair = run(seed, 800, check_every=1)
+    kinds = {type(event).__name__ for event in pair.rig.events}
+    assert {"AuctionHeld", "OrderTriggered", "OrderActivated", "OrderReduced"} <= kinds
+    assert pair.refused > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_million_commands_agree_with_the_reference_venue():
+    for seed in range(1000, 1050):
+        run(seed, 20_000, check_every=50)
