@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -22,12 +23,15 @@ import uvloop
 
 LOOKED_UP = 300
 _TICK_S = 0.001
+_WITHIN_S = 120
 
 
 class Plan(msgspec.Struct):
-    """What to do. One of window (that many unanswered at once) and rate (orders a second) is set.
+    """What to do. One of window (that many unanswered at once), rate (orders a second) and
+    connections is set.
 
-    numbers: of the first order and how many; each has its number in its client_order_id.
+    first, count: the numbers of the orders; each has its own in its client_order_id.
+    connections: over HTTP instead, each with one order unanswered; `url` is then http.
     """
 
     url: str
@@ -39,6 +43,7 @@ class Plan(msgspec.Struct):
     count: int
     window: int = 0
     rate: int = 0
+    connections: int = 0
 
 
 class Answered(msgspec.Struct):
@@ -110,6 +115,8 @@ class _Client(asyncio.Protocol):
         self.to_look_up: asyncio.Queue[str] = asyncio.Queue()
         self._buffer = bytearray()
         self._every = max(1, plan.count // LOOKED_UP)
+
+    transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's own class, which is no subclass of asyncio's.
@@ -208,6 +215,80 @@ class _Client(asyncio.Protocol):
         self.transport.write(_frame(msgspec.json.encode(told)))
 
 
+class _HttpConnection(asyncio.Protocol):
+    """One keep-alive connection; its next order goes out with the answer to the last."""
+
+    def __init__(self, plan: Plan, numbers: Iterator[int], answered: Answered) -> None:
+        self.is_done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._plan = plan
+        self._numbers = numbers
+        self._answered = answered
+        self._buffer = bytearray()
+        self._sent_ns = 0
+        self._head = (
+            f"POST /v2/orders HTTP/1.1\r\nHost: {urlsplit(plan.url).netloc}\r\n"
+            f"APCA-API-KEY-ID: {plan.key}\r\nAPCA-API-SECRET-KEY: {plan.secret}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.is_done.done():
+            self.is_done.set_exception(ConnectionError(f"The server went away: {error}"))
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = bytes(buffer[:end]).lower()
+        size = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        if len(buffer) < end + 4 + size:
+            return
+        self._answered.waits_ns.append(time.perf_counter_ns() - self._sent_ns)
+        if head.startswith(b"http/1.1 200"):
+            self._answered.acked += 1
+        else:
+            self._answered.refused += 1
+            self._answered.last_refusal = bytes(buffer[end + 4 :]).decode(errors="replace")
+        buffer.clear()
+        self._send()
+
+    def _send(self) -> None:
+        number = next(self._numbers, None)
+        if number is None:
+            self.is_done.set_result(None)
+            return
+        body = order_json(number, self._plan.symbols)
+        self._sent_ns = time.perf_counter_ns()
+        self.transport.write(self._head + b"%d\r\n\r\n%b" % (len(body), body))
+
+
+async def _over_http(plan: Plan) -> Answered:
+    answered = Answered(0, 0, 0, 0, 0, 0, 0, "", [])
+    numbers = iter(range(plan.first, plan.first + plan.count))
+    parts = urlsplit(plan.url)
+    assert parts.hostname is not None
+    host, port = parts.hostname, parts.port or 80
+    begun_ns = time.perf_counter_ns()
+    opened = [
+        await asyncio.get_running_loop().create_connection(
+            lambda: _HttpConnection(plan, numbers, answered), host, port
+        )
+        for _ in range(plan.connections)
+    ]
+    async with asyncio.timeout(_WITHIN_S):
+        await asyncio.gather(*(connection.is_done for _, connection in opened))
+    answered.took_s = (time.perf_counter_ns() - begun_ns) / 1e9
+    for transport, _ in opened:
+        transport.close()
+    return answered
+
+
 async def _look_up(client: _Client, found: list[bool]) -> None:
     """Whether each order is in the database as soon as its answer is here."""
     connection = await asyncpg.connect(client.plan.database_url)
@@ -238,7 +319,7 @@ async def _main(plan: Plan) -> Answered:
         client.send_up_to(plan.window)
     else:
         await client.pace()
-    await asyncio.wait_for(client.is_done, 120)
+    await asyncio.wait_for(client.is_done, _WITHIN_S)
     took_s = (time.perf_counter_ns() - begun_ns) / 1e9
     while not client.to_look_up.empty():
         await asyncio.sleep(0.01)
@@ -260,5 +341,5 @@ async def _main(plan: Plan) -> Answered:
 
 if __name__ == "__main__":
     asked = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
-    told = uvloop.run(_main(asked))
+    told = uvloop.run(_over_http(asked) if asked.connections else _main(asked))
     sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
