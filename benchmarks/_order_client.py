@@ -116,13 +116,11 @@ class _Client(asyncio.Protocol):
         self._buffer = bytearray()
         self._every = max(1, plan.count // LOOKED_UP)
 
-    transport: asyncio.Transport
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's own class, which is no subclass of asyncio's.
         self.transport = cast(asyncio.Transport, transport)
         parts = urlsplit(self.plan.url)
-        transport.write(
+        self.transport.write(
             f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {b64encode(bytes(16)).decode()}\r\n\r\n".encode()

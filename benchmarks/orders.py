@@ -12,6 +12,7 @@ and the database, with so many orders resting.
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from typing import Final
@@ -23,6 +24,7 @@ from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines
 from benchmarks._order_client import Answered, Plan
 from benchmarks._venue import MIDDLE_TICKS, TICK, Trader, prepare, rest
 from launcher.compiled import CompileError, compiled_folder
+from launcher.compiled import variables as compiled_variables
 from trading.orders import BUY, SELL
 
 SYMBOLS: Final = 8
@@ -31,6 +33,8 @@ WARM_UP: Final = 5_000
 WINDOW: Final = 1_000
 OFFERED: Final = 50_000
 OFFERED_PER_S: Final = 10_000
+HTTP: Final = 10_000
+HTTP_CONNECTIONS: Final = 16
 
 
 def run() -> dict[str, float]:
@@ -43,7 +47,9 @@ def run() -> dict[str, float]:
             client.send(WARM_UP, window=100)
             figures = _full_speed(client)
             figures |= _offered(client)
+            figures |= _over_http(client)
         stored = asyncio.run(_count(engines, trader))
+    figures |= _by_resting_orders()
     figures |= {
         "acked": client.acked,
         "lost": client.acked - stored,
@@ -88,6 +94,31 @@ def _offered(client: "_Client") -> dict[str, float]:
     }
 
 
+def _over_http(client: "_Client") -> dict[str, float]:
+    answered = client.send(HTTP, connections=HTTP_CONNECTIONS)
+    waits = sorted(answered.waits_ns)
+    return {
+        "http_orders_per_s": round(answered.acked / answered.took_s),
+        "http_p50_ms": _ms(waits[len(waits) // 2]),
+        "http_p99_ms": _ms(waits[len(waits) * 99 // 100]),
+    }
+
+
+def _by_resting_orders() -> dict[str, float]:
+    """In a process of its own, with the compiled engine where there is one."""
+    path = os.pathsep.join([*filter(None, [compiled_variables().get("PYTHONPATH")]), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks._order_cost"],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    costs = msgspec.json.decode(done.stdout, type=dict[int, float])
+    few, *_, many = costs.values()
+    figures = {f"cost_us_{count}_resting": cost for count, cost in costs.items()}
+    return figures | {"cost_ratio_1m": round(many / few, 2)}
+
+
 def _ms(nanoseconds: float) -> float:
     return round(nanoseconds / 1e6, 2)
 
@@ -130,14 +161,14 @@ class _Client:
     def __init__(self, engines: Engines, trader: Trader, address: str) -> None:
         self._engines = engines
         self._trader = trader
-        self._url = address.replace("http", "ws", 1) + "/v2/orders/ws"
+        self._url = address
         self._next = 0
         self.acked = self.early = self.looked_up = 0
 
-    def send(self, count: int, *, window: int = 0, rate: int = 0) -> Answered:
+    def send(self, count: int, *, window: int = 0, rate: int = 0, connections: int = 0) -> Answered:
         """Send so many orders; all must be acknowledged."""
         plan = Plan(
-            self._url,
+            self._url if connections else self._url.replace("http", "ws", 1) + "/v2/orders/ws",
             self._engines.environment["CURB_DATABASE_URL"],
             self._trader.key,
             self._trader.secret,
@@ -146,6 +177,7 @@ class _Client:
             count,
             window,
             rate,
+            connections,
         )
         self._next += count
         done = subprocess.run(
