@@ -7,12 +7,16 @@ from the engine once, when the process begins to lead, and then follows the comm
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import structlog
+
 from cloud.exchange.wishes import CommittedBatch
 from trading import Engine, events
 from trading.event_base import Event
 from trading.events import MoveCause
 from trading.instruments import Instrument, instrument_of, notional_floor
 from trading.orders import PRICE_TICKS_MAX
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -114,7 +118,11 @@ class LivePortfolios:
                 self._apply(event, batch.at_ns, touched, marked)
         self.sequence = batch.last_sequence
         for listener in self.listeners:
-            listener(batch, touched, marked)
+            try:
+                listener(batch, touched, marked)
+            except Exception:
+                # A mistake in what is shown must not stop what is traded.
+                log.exception("portfolio_listener_broke", first_sequence=batch.first_sequence)
 
     def _apply(self, event: Event, at_ns: int, touched: set[int], marked: set[int]) -> None:
         match event:

@@ -19,6 +19,7 @@ from cloud.exchange.updates.connection import (
 )
 from cloud.exchange.updates.messages import Ended, Place, Stream
 from cloud.exchange.updates.service import TradeUpdates
+from cloud.exchange.wishes import ExchangeUnavailable
 from cloud.kit.errors import AppError, UnauthenticatedError
 from cloud.realtime.attending import Socket, attend, loop_s
 
@@ -80,7 +81,9 @@ class StreamConnections:
             _Desk(self._updates, self._access, client_address(socket)), loop_s()
         )
         self._connections.add(connection)
-        if len(self._connections) > CONNECTIONS_MAX:
+        if not self._updates.is_open:
+            connection.end(Ended.UNAVAILABLE, ExchangeUnavailable().message)
+        elif len(self._connections) > CONNECTIONS_MAX:
             connection.end(Ended.TOO_MANY_CONNECTIONS, "This server is full; try again later.")
         try:
             await attend(socket, connection, closing)

@@ -63,6 +63,11 @@ class TradeUpdates:
         self._next: asyncio.Event = asyncio.Event()
         self.worth = WorthTeller(live, self._tell_worth)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process runs the exchange now."""
+        return self._sequencer.is_leading
+
     def begin(self, engine: Engine) -> None:
         """The process begins to lead: what was followed before is not continued."""
         for portfolio_id in tuple(self._feeds):

@@ -88,3 +88,18 @@ def test_listeners_hear_who_changed_and_which_marks_moved():
 )  # fmt: skip
 def test_unrealised_profit_of_long_and_short_positions(units, cost, value, expected):
     assert unrealised(units, cost, value) == expected
+
+
+def test_a_listener_that_breaks_stops_nobody_else():
+    stream, engine = Stream(3), Engine()
+    live, heard = LivePortfolios(), []
+    live.start(engine)
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    live.listeners += [broken, lambda *_: heard.append(1)]
+    live.apply(_batch(engine, stream, 30))
+    live.apply(_batch(engine, stream, 30))
+    assert len(heard) == 2
+    _same(live, engine)

@@ -1,16 +1,22 @@
 """Rooms of users hear of orders that ended: together, bounded, nothing they did themselves."""
 
+import asyncio
 from uuid import UUID
 
+import msgspec
 import pytest
 
+from cloud.accounts.user import Role
 from cloud.exchange.public_ids import order_uuid, portfolio_uuid
 from cloud.exchange.updates import notices as notices_module
 from cloud.exchange.updates.notices import EVENT, OrderNotices
 from cloud.kit.redis import RedisError
+from cloud.realtime.history import RoomHistory
 from tests.cloud.exchange.updates.test_stream import _updates
-from tests.support.trading_clients import Trader, Venue
-from trading.commands import CancelOrder, MassCancel
+from tests.support.trading_clients import ACME, Trader, Venue
+from tests.support.venue_app import venue_app
+from trading.commands import CancelOrder, ListInstrument, MassCancel, SetPhase
+from trading.instruments import CONTINUOUS
 from trading.orders import BUY, SELL
 
 
@@ -89,3 +95,23 @@ async def test_a_storm_is_cut_and_redis_away_loses_notices_only(
     room.is_away = False
     await notices.tell()  # what was lost is not told again
     assert len(room.told) == 2
+
+
+async def test_a_user_hears_of_it_in_their_own_room_of_ws(kit):
+    async with venue_app(kit, ("exchange-leader", "order-notices")) as app:
+        await app.submit(ListInstrument(0, 0, ACME))
+        await app.submit(SetPhase(0, 0, 0, CONTINUOUS))
+        await app.sign_in("ada@example.org", Role.TRADER)
+        portfolio_id, account_id = await app.open_portfolio("ada@example.org")
+        await app.limit(portfolio_id, BUY, 1, 900_000)
+        await app.submit(MassCancel(0, 0, account_id))
+        user_id = await kit.database.pool.fetchval("SELECT user_id FROM trading_accounts")
+        history, frames = RoomHistory(kit.redis), []
+        async with asyncio.timeout(30):
+            while not frames:
+                place = await history.read(f"user:{user_id}")
+                reading = await history.read(f"user:{user_id}", epoch=place.epoch, after=0)
+                frames = [msgspec.json.decode(frame) for frame in reading.frames or ()]
+        assert frames[0]["event"] == EVENT
+        assert frames[0]["room"] == "user:me"
+        assert frames[0]["data"]["ended"][0]["reason"] == "mass_cancel"
