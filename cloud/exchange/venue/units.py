@@ -14,7 +14,12 @@ from litestar.params import JSONBody, PathParameter
 from cloud.accounts.access import allow
 from cloud.accounts.user import Role, User
 from cloud.exchange.public_ids import portfolio_id_of
-from cloud.exchange.sequencer import ExchangeBusy, ExchangeUnavailable, Sequencer
+from cloud.exchange.sequencer import (
+    ExchangeBusy,
+    ExchangeUnavailable,
+    Sequencer,
+    WishTooLarge,
+)
 from cloud.exchange.venue.acts import ActKind, VenueAct, VenueDesk
 from cloud.exchange.venue.errors import (
     InstrumentMissingError,
@@ -118,6 +123,7 @@ class UnitsController(Controller):
             InstrumentMissingError,
             PriceTextError,
             UnitsRefusedError,
+            WishTooLarge,
             IdempotencyConflictError,
             ExchangeUnavailable,
             ExchangeBusy,
@@ -128,11 +134,12 @@ class UnitsController(Controller):
         self,
         portfolio_id: Annotated[UUID, PathParameter(description="Whose they will be.")],
         data: JSONBody[UnitsBringIn],
-        units: NamedDependency[Units],
+        # Not `units`: litestar takes a wrong field of a body for a broken dependency of its name.
+        units_desk: NamedDependency[Units],
         user: NamedDependency[User],
         once: NamedDependency[Once],
     ) -> UnitsBroughtIn:
         """Shares that were issued or moved here. Send an Idempotency-Key to retry safely."""
         return await once.answer(
-            UnitsBroughtIn, lambda: units.bring_in(user.id, portfolio_id, data)
+            UnitsBroughtIn, lambda: units_desk.bring_in(user.id, portfolio_id, data)
         )

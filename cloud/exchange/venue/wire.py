@@ -14,7 +14,7 @@ from cloud.kit.feature import Feature, Kit
 
 
 def wire(kit: Kit, sequencer: Sequencer, desk: VenueDesk) -> Feature:
-    """Routes, and the dependencies `instruments`, `kill_switches` and `units`."""
+    """Routes, and the dependencies `instruments`, `kill_switches` and `units_desk`."""
     instruments = Instruments(kit.database, sequencer, desk)
     kill_switches = KillSwitches(kit.database, sequencer, desk)
 
@@ -35,6 +35,6 @@ def wire(kit: Kit, sequencer: Sequencer, desk: VenueDesk) -> Feature:
         dependencies={
             "instruments": provide_instruments,
             "kill_switches": provide_kill_switches,
-            "units": provide_units,
+            "units_desk": provide_units,
         },
     )
