@@ -237,7 +237,9 @@ class DataConnection:
         streams = self._feed.streams
         if known is not None and symbol != ALL:
             epoch, seq = known
-            missed = streams.stream(channel, symbol).since(seq) if epoch == streams.epoch else None
+            # Of a stream that nobody has ever heard anything of, nothing is counted either.
+            is_counted = epoch == streams.epoch and seq > 0
+            missed = streams.stream(channel, symbol).since(seq) if is_counted else None
             if missed is not None:
                 return missed
         if channel in BOOK_CHANNELS:

@@ -104,6 +104,7 @@ class Feed:
         self._has_news = asyncio.Event()
         self._has_bars = True
         self._waiting: list[tuple[int, Trade]] = []
+        self._snapshots: dict[tuple[str, str], StreamMessage] = {}
 
     # --- what providers tell
 
@@ -116,6 +117,7 @@ class Feed:
         self.now_ns = at_ns
         self.streams = Streams(self._new_epoch())
         self.quotes, self._symbols, self._waiting = {}, {}, []
+        self._snapshots.clear()
         for one in data.instruments.values():
             self._list(one)
             one.at_ns = at_ns
@@ -197,6 +199,10 @@ class Feed:
         """A book's state at its stream's present number; empty for a symbol nobody knows yet."""
         # What is not written yet would else be in the snapshot and come again behind it.
         self.write()
+        seq = self.streams.stream(channel, symbol).seq
+        last = self._snapshots.get((channel, symbol))
+        if last is not None and last.seq == seq:
+            return last
         quote = self.quotes.get(symbol)
         if quote is None:
             body = bodies.EMPTY_BOOKS[channel]
@@ -205,10 +211,13 @@ class Feed:
         else:
             body = bodies.orders_snapshot_body(quote.listed, quote.data)
         head = {"T": CHANNEL_TYPES[channel], "S": symbol}
-        seq = self.streams.stream(channel, symbol).seq
         place = {"seq": seq, "epoch": self.streams.epoch}
         at_ns = self.now_ns if quote is None else quote.data.at_ns
-        return StreamMessage({**head, **body, **place}, at_ns, seq)
+        message = StreamMessage({**head, **body, **place}, at_ns, seq)
+        if quote is not None:
+            # A thousand that come at once share one.
+            self._snapshots[(channel, symbol)] = message
+        return message
 
     # --- how
 

@@ -78,10 +78,9 @@ class ManyStocksController(Controller):
     path = "/v2/stocks"
     tags = ("market data",)
     guards = (traders,)
-    responses = _REFUSALS
     dependencies = _DEPENDENCIES
 
-    @get("/bars", summary="Bars")
+    @get("/bars", summary="Bars", responses=_REFUSALS)
     async def bars(
         self,
         market_data: Desk,
@@ -94,45 +93,45 @@ class ManyStocksController(Controller):
         words = {**period, "timeframe": timeframe, "adjustment": adjustment}
         return await market_data.many(BARS, symbols, words)
 
-    @get("/trades", summary="Trades")
+    @get("/trades", summary="Trades", responses=_REFUSALS)
     async def trades(self, market_data: Desk, period: Period, symbols: Symbols = None) -> Answer:
         """Every trade; `tks` is the side that came to the other."""
         return await market_data.many(TRADES, symbols, period)
 
-    @get("/quotes", summary="Quotes")
+    @get("/quotes", summary="Quotes", responses=_REFUSALS)
     async def quotes(self, market_data: Desk, period: Period, symbols: Symbols = None) -> Answer:
         """Best bids and offers, at most one every tenth of a second."""
         return await market_data.many(QUOTES, symbols, period)
 
-    @get("/bars/latest", summary="Latest bars")
+    @get("/bars/latest", summary="Latest bars", responses=_REFUSALS)
     async def latest_bars(
         self, market_data: Desk, source: Source, symbols: Symbols = None
     ) -> Answer:
         """The latest minute's bars."""
         return {"bars": market_data.latest_of_many(symbols, source, latest.latest_bar)}
 
-    @get("/trades/latest", summary="Latest trades")
+    @get("/trades/latest", summary="Latest trades", responses=_REFUSALS)
     async def latest_trades(
         self, market_data: Desk, source: Source, symbols: Symbols = None
     ) -> Answer:
         """The last trades."""
         return {"trades": market_data.latest_of_many(symbols, source, latest.latest_trade)}
 
-    @get("/quotes/latest", summary="Latest quotes")
+    @get("/quotes/latest", summary="Latest quotes", responses=_REFUSALS)
     async def latest_quotes(
         self, market_data: Desk, source: Source, symbols: Symbols = None
     ) -> Answer:
         """Best bids and offers now; price and size 0 where a side is empty."""
         return {"quotes": market_data.latest_of_many(symbols, source, latest.latest_quote)}
 
-    @get("/orderbooks/latest", summary="Order books")
+    @get("/orderbooks/latest", summary="Order books", responses=_REFUSALS)
     async def latest_books(
         self, market_data: Desk, source: Source, symbols: Symbols = None
     ) -> Answer:
         """Our addition: price levels, with their place in the stream's channel `orderbooks`."""
         return {"orderbooks": market_data.latest_of_many(symbols, source, market_data.book)}
 
-    @get("/snapshots", summary="Snapshots")
+    @get("/snapshots", summary="Snapshots", responses=_REFUSALS)
     async def snapshots(
         self, market_data: Desk, source: Source, symbols: Symbols = None
     ) -> dict[str, Item]:
@@ -146,10 +145,9 @@ class OneStockController(Controller):
     path = "/v2/stocks/{symbol:str}"
     tags = ("market data",)
     guards = (traders,)
-    responses = _REFUSALS
     dependencies = _DEPENDENCIES
 
-    @get("/bars", summary="Bars of one symbol")
+    @get("/bars", summary="Bars of one symbol", responses=_REFUSALS)
     async def bars(
         self,
         market_data: Desk,
@@ -162,41 +160,41 @@ class OneStockController(Controller):
         words = {**period, "timeframe": timeframe, "adjustment": adjustment}
         return await market_data.one(BARS, symbol, words)
 
-    @get("/trades", summary="Trades of one symbol")
+    @get("/trades", summary="Trades of one symbol", responses=_REFUSALS)
     async def trades(self, market_data: Desk, period: Period, symbol: Symbol) -> Answer:
         """As of several symbols."""
         return await market_data.one(TRADES, symbol, period)
 
-    @get("/quotes", summary="Quotes of one symbol")
+    @get("/quotes", summary="Quotes of one symbol", responses=_REFUSALS)
     async def quotes(self, market_data: Desk, period: Period, symbol: Symbol) -> Answer:
         """As of several symbols."""
         return await market_data.one(QUOTES, symbol, period)
 
-    @get("/bars/latest", summary="Latest bar of one symbol")
+    @get("/bars/latest", summary="Latest bar of one symbol", responses=_REFUSALS)
     async def latest_bar(self, market_data: Desk, source: Source, symbol: Symbol) -> Answer:
         """The latest minute's bar."""
         found = market_data.latest_of_one(symbol, source, latest.latest_bar)
         return {"symbol": symbol, "bar": found}
 
-    @get("/trades/latest", summary="Latest trade of one symbol")
+    @get("/trades/latest", summary="Latest trade of one symbol", responses=_REFUSALS)
     async def latest_trade(self, market_data: Desk, source: Source, symbol: Symbol) -> Answer:
         """The last trade."""
         found = market_data.latest_of_one(symbol, source, latest.latest_trade)
         return {"symbol": symbol, "trade": found}
 
-    @get("/quotes/latest", summary="Latest quote of one symbol")
+    @get("/quotes/latest", summary="Latest quote of one symbol", responses=_REFUSALS)
     async def latest_quote(self, market_data: Desk, source: Source, symbol: Symbol) -> Answer:
         """Best bid and offer now."""
         found = market_data.latest_of_one(symbol, source, latest.latest_quote)
         return {"symbol": symbol, "quote": found}
 
-    @get("/orderbook/latest", summary="Order book of one symbol")
+    @get("/orderbook/latest", summary="Order book of one symbol", responses=_REFUSALS)
     async def latest_book(self, market_data: Desk, source: Source, symbol: Symbol) -> Answer:
         """Our addition: price levels, with their place in the stream's channel `orderbooks`."""
         found = market_data.latest_of_one(symbol, source, market_data.book)
         return {"symbol": symbol, "orderbook": found}
 
-    @get("/snapshot", summary="Snapshot of one symbol")
+    @get("/snapshot", summary="Snapshot of one symbol", responses=_REFUSALS)
     async def snapshot(self, market_data: Desk, source: Source, symbol: Symbol) -> Answer:
         """Latest trade and quote; bars of the minute, the day and the day before."""
         return {"symbol": symbol, **market_data.latest_of_one(symbol, source, latest.snapshot)}

@@ -121,8 +121,12 @@ class Streams:
             self._of_all[channel].pop(listener, None)
             return
         stream = self._streams.get((channel, symbol))
-        if stream is not None:
-            stream.listeners.pop(listener, None)
+        if stream is None:
+            return
+        stream.listeners.pop(listener, None)
+        if not stream.listeners and stream.seq == 0:
+            # Nothing was ever told: whatever clients make up must not be kept for them.
+            del self._streams[(channel, symbol)]
 
     def unlisten_all(self, listener: Listener, heard: Iterable[tuple[str, str]]) -> None:
         """Hear none of these any more."""

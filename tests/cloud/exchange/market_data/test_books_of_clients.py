@@ -141,7 +141,10 @@ def test_who_comes_back_gets_exactly_what_was_missed() -> None:
         market = Market(7)
         trader = Trader(await Client(market.feed).log_in())
         await trader.client.send(subscribe_request(trader.levels, trader.orders))
-        await trader.hear(await trader.client.frames())
+        while trader.levels.seq == 0 or trader.orders.seq == 0:
+            market.step()
+            market.feed.deliver()
+            await trader.hear(await trader.client.frames())
         trader.client.connection.leave_all()
         for _ in range(40):
             market.step()

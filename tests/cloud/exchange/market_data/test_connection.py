@@ -213,6 +213,27 @@ async def test_book_of_a_symbol_that_is_listed_later_begins_empty() -> None:
     assert book.bids() == [(Decimal("0.9"), 5)]
 
 
+async def test_snapshot_is_made_once_until_the_book_changes() -> None:
+    venue = Venue()
+    venue.rig.buy(1, 5, 90)
+    feed = venue.tell()
+    first = feed.snapshot("orderbooks", "S1")
+    assert feed.snapshot("orderbooks", "S1") is first
+    venue.rig.buy(1, 5, 91)
+    venue.tell()
+    second = feed.snapshot("orderbooks", "S1")
+    assert (second.seq, second.body["b"][0]["p"]) == (first.seq + 1, 0.91)
+
+
+async def test_streams_of_symbols_that_do_not_exist_are_forgotten() -> None:
+    feed = make_feed()
+    client = await Client(feed).log_in()
+    await client.send({"action": "subscribe", "trades": [f"NO{number}" for number in range(99)]})
+    assert len(feed.streams._streams) == 99
+    client.connection.leave_all()
+    assert not feed.streams._streams
+
+
 async def test_next_frame_waits_for_news() -> None:
     client = await Client(make_feed()).log_in()
     waiting = asyncio.ensure_future(client.connection.next_frame())
