@@ -74,6 +74,15 @@ class StreamPlace:
             return message.get("S") == self.symbol and message.get("channel") == self.channel
         return kind == CHANNEL_TYPES[self.channel] and message.get("S") == self.symbol
 
+    def subscribed(self, answer: Message) -> None:
+        """Take the place that the server's answer to the subscription names, if it names one.
+
+        So that the loss of the very first message shows, too.
+        """
+        seq = answer.get("places", {}).get(self.channel, {}).get(self.symbol)
+        if seq is not None:
+            self.epoch, self.seq, self.is_known = str(answer["epoch"]), int(seq), True
+
     def is_new(self, message: Message) -> bool:
         """Whether this message is the next one; False for one that was had, or must wait.
 
