@@ -55,6 +55,7 @@ class Leading:
             # Both may have failed, for one reason; a failed commit says most about it.
             for result in results:
                 if isinstance(result, Exception):
+                    log.error("exchange_leads_no_more", problem=repr(result))
                     raise result
 
     async def _stand_by(self, stack: AsyncExitStack) -> tuple[Lead, Replica]:
