@@ -10,7 +10,8 @@ from cloud.exchange.portfolios.equity import Curve, Sample, Timeframe, closing_s
 
 MINUTES_KEPT: Final = timedelta(days=35)
 """Samples within a day are kept so long; the last of each day is kept for ever."""
-SAMPLES_MAX: Final = 50_000
+SAMPLES_MAX: Final = 60_000
+"""More than the minutes of the longest span that is shown at once."""
 _DAY_ZONE: Final = "America/New_York"
 
 _STORE: Final = """
@@ -20,16 +21,19 @@ SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[]
 ON CONFLICT (portfolio_id, at) DO UPDATE SET sequence = excluded.sequence,
     equity = excluded.equity, cash = excluded.cash, flows = excluded.flows
 """
-_LAST: Final = """
-SELECT DISTINCT ON (portfolio_id) portfolio_id, sequence, equity, flows FROM equity_samples
-ORDER BY portfolio_id, at DESC
+# By the index, one short look for each portfolio: there are millions of samples.
+_NEWEST: Final = """
+portfolios p LEFT JOIN LATERAL (
+    SELECT sequence, equity, flows FROM equity_samples
+    WHERE portfolio_id = p.id ORDER BY at DESC LIMIT 1
+) AS s ON true
 """
-_FLOWED: Final = """
-SELECT a.portfolio_id, a.instrument_id, a.cash, a.units FROM activities a
-LEFT JOIN (SELECT portfolio_id, max(sequence) AS sequence FROM equity_samples GROUP BY 1) s
-    USING (portfolio_id)
-WHERE a.sequence > coalesce(s.sequence, 0) AND a.sequence <= $1 AND a.cause IN (1, 2, 3)
-"""
+_LAST: Final = f"SELECT p.id, s.equity, s.flows FROM {_NEWEST} WHERE s.flows IS NOT NULL"  # noqa: S608
+_FLOWED: Final = f"""
+SELECT a.portfolio_id, a.instrument_id, a.cash, a.units FROM {_NEWEST}
+JOIN activities a ON a.portfolio_id = p.id AND a.sequence > coalesce(s.sequence, 0)
+WHERE a.sequence <= $1 AND a.cause IN (1, 2, 3)
+"""  # noqa: S608 -- all of it is ours
 _MINUTES: Final = """
 SELECT at, equity, flows FROM equity_samples
 WHERE portfolio_id = $1 AND at > $2 AND at <= $3 ORDER BY at LIMIT $4
@@ -74,7 +78,7 @@ class EquityHistory:
     async def last(self) -> dict[int, tuple[int, int]]:
         """(equity, flows) of the last sample of each portfolio that has one."""
         rows = await self._pool.fetch(_LAST)
-        return {row["portfolio_id"]: (row["equity"], row["flows"]) for row in rows}
+        return {row["id"]: (row["equity"], row["flows"]) for row in rows}
 
     async def flowed_since(self, until: int) -> list[tuple[int, int | None, int, int]]:
         """(portfolio, instrument, cash, units) of what moved after each one's last sample.
