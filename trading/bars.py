@@ -96,6 +96,15 @@ class BarLadder:
 
     def add(self, price_ticks: int, units: int, at_ns: int) -> list[Bar]:
         """Take in a trade, no earlier than the last; gives the bars that had ended before it."""
+        current = self._open[0]
+        if current is not None and at_ns < current.ends_ns():
+            current.high_ticks = max(current.high_ticks, price_ticks)
+            current.low_ticks = min(current.low_ticks, price_ticks)
+            current.close_ticks = price_ticks
+            current.units += units
+            current.value += price_ticks * units
+            current.count += 1
+            return []
         ended = self.advance(at_ns)
         start = start_of(at_ns, SECOND)
         one = Bar(

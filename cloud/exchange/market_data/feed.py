@@ -223,10 +223,8 @@ class Feed:
 
     def _tell(self, quote: Quote, update: Update) -> None:
         listed = quote.listed
-        for trade in update.trades:
-            quote.last = trade
-            self._add("trades", listed, trade.at_ns, bodies.trade_body, trade)
-            self._count(quote, trade)
+        if update.trades:
+            self._tell_trades(quote, update.trades)
         at_ns = update.at_ns
         if update.top is not None:
             quote.top, quote.top_at_ns = update.top, at_ns
@@ -239,6 +237,18 @@ class Feed:
             self._tell_status(listed, status)
         for watcher in self._watchers:
             watcher.updated(quote, update)
+
+    def _tell_trades(self, quote: Quote, trades: Sequence[Trade]) -> None:
+        listed = quote.listed
+        quote.last = trades[-1]
+        if self.streams.is_wanted("trades", listed.symbol, self.now_ns):
+            for trade in trades:
+                body = bodies.trade_body(listed, trade)
+                self.streams.add("trades", listed.symbol, body, trade.at_ns)
+        else:
+            self.streams.skip("trades", listed.symbol, len(trades))
+        for trade in trades:
+            self._count(quote, trade)
 
     def _tell_status(self, listed: Listed, status: Status) -> None:
         if status.kind == PHASE:
@@ -265,8 +275,8 @@ class Feed:
         if not self._has_bars:
             self._waiting.append((quote.listed.id, trade))
             return
-        ladder = self._ladder(quote, trade.at_ns)
-        for bar in ladder.add(trade.price_ticks, trade.units, trade.at_ns):
+        ended = self._ladder(quote, trade.at_ns).add(trade.price_ticks, trade.units, trade.at_ns)
+        for bar in ended:
             self._ended(quote, bar)
 
     def _ended(self, quote: Quote, bar: Bar, *, is_news: bool = True) -> None:

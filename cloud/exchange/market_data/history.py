@@ -50,7 +50,7 @@ SELECT bucket AS starts_at,
        (array_agg(open_ticks ORDER BY starts_at))[1] AS open_ticks,
        max(high_ticks) AS high_ticks, min(low_ticks) AS low_ticks,
        (array_agg(close_ticks ORDER BY starts_at DESC))[1] AS close_ticks,
-       sum(units)::bigint AS units, sum(value) AS value, sum(trade_count)::bigint AS trade_count
+       sum(units) AS units, sum(value) AS value, sum(trade_count)::bigint AS trade_count
 FROM local
 WHERE bucket >= $3 AND bucket <= $4 AND ($13::timestamptz IS NULL OR bucket {beyond} $13)
 GROUP BY bucket ORDER BY bucket {order} LIMIT $14

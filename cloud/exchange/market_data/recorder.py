@@ -29,6 +29,8 @@ QUOTES_WAITING_MAX: Final = 50_000
 BARS_WAITING_MAX: Final = 500_000
 QUOTES_KEPT: Final = timedelta(days=7)
 SECONDS_KEPT: Final = timedelta(days=30)
+BIGINT_MAX: Final = (1 << 63) - 1
+"""A day's units beyond it are shown as it: better than a row that can never be written."""
 
 _BARS: Final = """
 INSERT INTO market_data (instrument_id, span_s, starts_at, open_ticks, high_ticks, low_ticks,
@@ -134,7 +136,7 @@ class Recorder:
                 one.high_ticks,
                 one.low_ticks,
                 one.close_ticks,
-                one.units,
+                min(one.units, BIGINT_MAX),
                 one.value,
                 one.count,
             )

@@ -18,6 +18,7 @@ from cloud.exchange.market_data.feed import Quote
 from cloud.exchange.market_data.listed import Listed
 from cloud.exchange.market_data.recorder import Pool
 from cloud.kit.redis import Redis, RedisError
+from protocols.realtime import is_room
 from trading.bars import NS, Bar
 from trading.instruments import Phase
 from trading.market_data import PublicSide, Update
@@ -96,9 +97,12 @@ class MarketTeller:
         """Tell everything that changed since the last time."""
         changed, self._changed = self._changed, {}
         for symbol, quote in changed.items():
+            room = f"{INSTRUMENT}:{symbol}"
+            if not is_room(room):
+                continue  # Nobody could name it.
             now = market_now(quote)
             await self._redis.set(key_of(symbol), msgspec.json.encode(now), ex=KEPT_S)
-            await self._rooms.publish(f"{INSTRUMENT}:{symbol}", MARKET, now)
+            await self._rooms.publish(room, MARKET, now)
 
 
 def market_now(quote: Quote) -> MarketNow:

@@ -22,7 +22,7 @@ SELECT instrument_id, date_trunc('second', at) AS starts_at,
        (array_agg(price_ticks ORDER BY id))[1] AS open_ticks,
        max(price_ticks) AS high_ticks, min(price_ticks) AS low_ticks,
        (array_agg(price_ticks ORDER BY id DESC))[1] AS close_ticks,
-       sum(quantity_units)::bigint AS units,
+       sum(quantity_units) AS units,
        sum(price_ticks::numeric * quantity_units) AS value,
        count(*) AS trade_count, max(id) AS last_id
 FROM trades WHERE at >= $1 GROUP BY 1, 2 ORDER BY 2, 1
@@ -45,7 +45,7 @@ def bar_of(row: asyncpg.Record, span_s: int) -> Bar:
         row["high_ticks"],
         row["low_ticks"],
         row["close_ticks"],
-        row["units"],
+        int(row["units"]),
         int(row["value"]),
         row["trade_count"],
     )

@@ -76,11 +76,11 @@ class Streams:
             return True
         return now_ns - found.heard_at_ns < KEPT_UNHEARD_NS
 
-    def skip(self, channel: str, symbol: str) -> None:
-        """Count a message that nobody wanted: what was before it cannot be resumed from."""
+    def skip(self, channel: str, symbol: str, count: int = 1) -> None:
+        """Count messages that nobody wanted: what was before them cannot be resumed from."""
         found = self._streams.get((channel, symbol))
         if found is not None:
-            found.seq += 1
+            found.seq += count
             found.tail.clear()
 
     def add(self, channel: str, symbol: str, body: Mapping[str, object], at_ns: int) -> None:
