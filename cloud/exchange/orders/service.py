@@ -160,14 +160,16 @@ class OrderService:
     async def _repeated(
         self, portfolio_id: int, receipt: Receipt, placement: Placement
     ) -> OrderView:
-        views = await self._store.by_ids(portfolio_id, receipt.order_ids)
-        if len(views) != len(placement.orders) or not all(
-            _is_same(view, terms) for view, terms in zip(views, placement.orders, strict=True)
+        """The order that took this name then, with its legs, if it was placed with these terms."""
+        first = await self._store.by_id(portfolio_id, receipt.order_ids[0], is_nested=True)
+        if first is None or first.group_kind != placement.kind:
+            raise _not_unique()
+        views = [first, *(first.legs or ())]
+        if not all(
+            view.replaces is not None or _is_same(view, terms)
+            for view, terms in zip(views, placement.orders, strict=False)
         ):
             raise _not_unique()
-        first = views[0]
-        if placement.kind:
-            first.legs = views[1:]
         return first
 
     def _note_extreme(self, view: OrderView) -> None:

@@ -1,8 +1,10 @@
 """Alpaca's own client, unmodified, against the venue: orders from placing to their end."""
 
+import asyncio
 import json
 from datetime import timedelta
 
+import httpx
 import pytest
 from alpaca.common.enums import Sort
 from alpaca.common.exceptions import APIError
@@ -417,3 +419,46 @@ async def test_a_kill_switch_ends_orders_and_refuses_new_ones(ada: Trader, venue
         await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 1, 99))
     assert refusal(caught) == (403, 40310000, "venue_killed")
     assert (await ada.do(ada.client.get_account)).trading_blocked
+
+
+async def test_a_refused_order_takes_no_name(ada: Trader):
+    with pytest.raises(APIError):
+        await ada.do(
+            ada.client.submit_order, limit(OrderSide.BUY, 10_000, 100, client_order_id="later")
+        )
+    with pytest.raises(APIError) as caught:
+        await ada.do(ada.client.get_order_by_client_id, "later")
+    assert refusal(caught)[0] == 404
+    placed = await ada.do(
+        ada.client.submit_order, limit(OrderSide.BUY, 1, 100, client_order_id="later")
+    )
+    assert placed.client_order_id == "later"
+
+
+async def test_the_same_order_sent_twice_at_once_is_one_order(ada: Trader, venue: Venue):
+    body = {
+        "symbol": "ACME",
+        "qty": 1,
+        "side": "buy",
+        "type": "limit",
+        "time_in_force": "gtc",
+        "limit_price": 99,
+        "order_class": "bracket",
+        "take_profit": {"limit_price": 110},
+        "stop_loss": {"stop_price": 90},
+    }
+    headers = {"APCA-API-KEY-ID": ada.key, "APCA-API-SECRET-KEY": ada.secret}
+
+    async def place(number: int) -> httpx.Response:
+        content = body | {"client_order_id": f"at-once-{number // 4}"}
+        return await venue.app.client.post("/v2/orders", json=content, headers=headers)
+
+    answers = await asyncio.gather(*(place(number) for number in range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    ids = {(answer.json()["client_order_id"], answer.json()["id"]) for answer in answers}
+    assert len(ids) == 10
+    assert all(len(answer.json()["legs"]) == 2 for answer in answers)
+    assert len(await ada.do(ada.client.get_orders)) == 30
+    other = body | {"client_order_id": "at-once-0", "stop_loss": {"stop_price": 91}}
+    refused = await venue.app.client.post("/v2/orders", json=other, headers=headers)
+    assert (refused.status_code, refused.json()["reason"]) == (422, "client_order_id_taken")
