@@ -38,6 +38,7 @@ SLICE_COMMANDS: Final = 10_000
 LOOK_AT_CLOCK_EVERY: Final = 32
 STORE_EVERY_S: Final = 1.0
 RETRY_S: Final = 5.0
+RETRY_S_MAX: Final = 300.0
 
 CatchUp = Callable[[int, int], Awaitable[CaughtUp]]
 
@@ -68,6 +69,7 @@ class Watch:
         self._began_at: datetime | None = None
         self._observer: Observer | None = None
         self._until = 0
+        self._heard = 0
         self._waiting: deque[CommittedBatch] = deque()
         self._waiting_commands = 0
         self._has_work = asyncio.Event()
@@ -83,7 +85,8 @@ class Watch:
         sequencer.subscribe(self._hears)
 
     async def run(self) -> None:
-        """Until cancelled. Without the database it waits: the exchange does so too."""
+        """Until cancelled; what fails is tried again, ever more rarely."""
+        failures = 0
         while True:
             # What was seen and not stored is stored within a second, also when nothing comes.
             with suppress(TimeoutError):
@@ -91,18 +94,25 @@ class Watch:
                     await self._has_work.wait()
             try:
                 await self._work_off()
+                failures = 0
             except Exception as error:
-                if not is_passing(error):
-                    raise
-                log.warning("surveillance_waits", error=repr(error))
+                failures += 1
+                if is_passing(error):
+                    log.warning("surveillance_waits", error=repr(error))
+                else:
+                    # Our bug, but nothing that must stop trade: begin anew from the journal.
+                    log.exception("surveillance_failed")
+                    self._fall_behind(self._heard)
                 self._has_work.set()
-                await self._sleep(RETRY_S)
+                await self._sleep(min(RETRY_S * 2 ** (failures - 1), RETRY_S_MAX))
 
     def _begins(self, engine: Engine) -> None:
         self._began_at = self._now()
+        self._heard = engine.sequence
         self._fall_behind(engine.sequence)
 
     def _hears(self, batch: CommittedBatch) -> None:
+        self._heard = batch.last_sequence
         self._waiting.append(batch)
         self._waiting_commands += len(batch.commands)
         if self._waiting_commands > WAITING_COMMANDS_MAX:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from cloud.accounts.user import Role
+from cloud.exchange.surveillance.findings import Finding
+from cloud.exchange.surveillance.tape import Fill
+from cloud.exchange.surveillance.wash import WashDetector
 from cloud.exchange.surveillance.watch import catching_up_apart
 from cloud.kit.feature import Kit
 from tests.support.venue_app import VenueApp, venue_app
@@ -186,3 +189,26 @@ async def test_a_reviewer_decides_and_what_comes_after_is_a_new_case(kit: Kit) -
 async def test_a_journal_that_cannot_be_read_is_said(kit: Kit) -> None:
     with pytest.raises(OSError, match="does not go on"):
         await catching_up_apart(kit.settings.database_url)(0, 5)
+
+
+async def test_a_bug_in_a_detector_does_not_stop_trade_and_is_made_up_for(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.exchange.surveillance.watch.RETRY_S", 0.01)
+    real, failed = WashDetector.fill, []
+
+    def fails_once(detector: WashDetector, fill: Fill) -> Finding | None:
+        if not failed:
+            failed.append(fill)
+            raise KeyError("a bug of ours")
+        return real(detector, fill)
+
+    async with venue_app(kit, TASKS) as app:
+        portfolio = await opened(app)
+        await seen_everything(app)
+        monkeypatch.setattr(WashDetector, "fill", fails_once)
+        await trade_with_oneself(app, portfolio)
+        (case,) = await until(app, bool)
+        assert failed
+        assert case["findings"] == 1
+        assert app.sequencer.is_leading
