@@ -207,7 +207,7 @@ class VenueController(Controller):
         guards=[allow(Role.ADMIN)],
         status_code=200,
         summary="Move all instruments to a phase",
-        responses=problems(*OF_VENUE),
+        responses=problems(PhaseNotAllowedError, *OF_VENUE),
     )
     async def change_all_phases(
         self,
