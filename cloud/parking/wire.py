@@ -343,7 +343,8 @@ def _dependencies(parking: Parking) -> dict[str, Callable[..., object]]:
 
     return {
         "lots": lots,
-        "spaces": spaces,
+        # Not `spaces`, which is a field of a body; tests/cloud/test_dependency_names.py.
+        "floor_plan": spaces,
         "occupancy": occupancy,
         "tariffs": tariffs,
         "vehicles": vehicles,

@@ -49,12 +49,12 @@ class SpacesController(Controller):
         lot: LotId,
         data: JSONBody[FloorCreate],
         lots: NamedDependency[LotService],
-        spaces: NamedDependency[SpaceService],
+        floor_plan: NamedDependency[SpaceService],
         user: NamedDependency[User],
     ) -> Floor:
         """A floor without spaces."""
         await lots.row(lot)
-        return await spaces.create_floor(user, lot, data)
+        return await floor_plan.create_floor(user, lot, data)
 
     @get(
         "/floors",
@@ -66,11 +66,11 @@ class SpacesController(Controller):
         self,
         lot: LotId,
         lots: NamedDependency[LotService],
-        spaces: NamedDependency[SpaceService],
+        floor_plan: NamedDependency[SpaceService],
     ) -> list[Floor]:
         """From the lowest to the highest; there are at most 221."""
         await lots.row(lot)
-        return await spaces.floors(lot)
+        return await floor_plan.floors(lot)
 
     @post(
         "/floors/{floor_id:uuid}/spaces",
@@ -89,12 +89,12 @@ class SpacesController(Controller):
         lot: LotId,
         floor_id: FloorId,
         data: JSONBody[SpacesCreate],
-        spaces: NamedDependency[SpaceService],
+        floor_plan: NamedDependency[SpaceService],
         occupancy: NamedDependency[OccupancyService],
         user: NamedDependency[User],
     ) -> SpacesCreated:
         """Single spaces and numbered runs; all of them or none."""
-        created = await spaces.create_spaces(user, lot, floor_id, data)
+        created = await floor_plan.create_spaces(user, lot, floor_id, data)
         return SpacesCreated(created, (await occupancy.review(lot)).capacity)
 
     @get(
@@ -107,12 +107,12 @@ class SpacesController(Controller):
         self,
         lot: LotId,
         lots: NamedDependency[LotService],
-        spaces: NamedDependency[SpaceService],
+        floor_plan: NamedDependency[SpaceService],
         page: NamedDependency[PageRequest],
     ) -> Page[Space]:
         """By name."""
         await lots.row(lot)
-        return await spaces.list_all(lot, page)
+        return await floor_plan.list_all(lot, page)
 
     @patch(
         "/spaces/{space_id:uuid}",
@@ -125,11 +125,11 @@ class SpacesController(Controller):
         lot: LotId,
         space_id: SpaceId,
         data: JSONBody[SpaceUpdate],
-        spaces: NamedDependency[SpaceService],
+        floor_plan: NamedDependency[SpaceService],
         occupancy: NamedDependency[OccupancyService],
         user: NamedDependency[User],
     ) -> Space:
         """Type, features, in or out of service; bookings that hold the space keep it."""
-        space = await spaces.update(user, lot, space_id, data)
+        space = await floor_plan.update(user, lot, space_id, data)
         await occupancy.review(lot)
         return space
