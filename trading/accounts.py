@@ -55,7 +55,8 @@ def _move_cash(
     venue: Venue, portfolio: Portfolio, amount: int, cause: int, transfer_id: int
 ) -> None:
     portfolio.cash += amount
-    if cause != MoveCause.DIVIDEND:
+    # A dividend is profit, and a paid-out fraction takes the place of units that are gone.
+    if cause != MoveCause.DIVIDEND and cause != MoveCause.SPLIT_FRACTION:
         portfolio.moved_today += amount
     venue.touch(portfolio)
     venue.events.append(

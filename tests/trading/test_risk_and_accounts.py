@@ -227,6 +227,16 @@ def test_a_split_keeps_the_cost_and_pays_fractions_out(numerator, denominator, u
     rig.check()
 
 
+def test_a_fraction_paid_out_at_a_split_is_no_loss_of_the_day():
+    rig = Rig(units=10_001)
+    rig.do(commands.AdvanceDay, 7)
+    rig.do(commands.SplitInstrument, 1, 1, 2)
+    one = rig.portfolio(1)
+    assert one.moved_today == 0
+    assert abs(one.equity() - one.day_start_equity) <= 50  # half a unit: prices are whole ticks
+    rig.check()
+
+
 def test_dividends_are_paid_on_every_unit_held():
     rig = Rig(units=10)
     found = rig.do(commands.PayDividend, 1, 5, 2)
