@@ -76,6 +76,7 @@ class LivePortfolios:
     """All of them; `start` it where the process begins to lead, then `apply` every batch."""
 
     def __init__(self) -> None:
+        self._engine = Engine()
         self.portfolios: dict[int, LivePortfolio] = {}
         self.markets: dict[int, LiveMarket] = {}
         self.sequence = 0
@@ -85,6 +86,7 @@ class LivePortfolios:
     def start(self, engine: Engine) -> None:
         """Copy the engine, whose every command is committed. Flows count from here on."""
         venue = engine.venue
+        self._engine = engine
         self.sequence, self.day = engine.sequence, venue.day
         self.markets = {
             number: LiveMarket(market.instrument, market.last_ticks)
@@ -192,9 +194,15 @@ class LivePortfolios:
             known.instrument = one
 
     def _begin_day(self, day: int) -> None:
+        """Balances come behind the batch's other events, so only the engine knows its equity then.
+
+        It may be a batch ahead, but hardly a day.
+        """
         self.day = day
-        for portfolio in self.portfolios.values():
-            portfolio.day_equity, portfolio.day_flows = self.equity(portfolio), portfolio.flows
+        theirs = self._engine.venue.portfolios
+        for number, portfolio in self.portfolios.items():
+            portfolio.day_equity = theirs[number].day_start_equity
+            portfolio.day_flows = portfolio.flows
 
     def equity(self, portfolio: LivePortfolio) -> int:
         """Cash and positions at the marks."""

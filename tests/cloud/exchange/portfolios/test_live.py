@@ -34,6 +34,8 @@ def _same(live, engine):
         assert (mine.held_cash, mine.fees) == (theirs.held_cash, theirs.fees)
         assert mine.realised == theirs.realised
         assert live.equity(mine) == theirs.equity()
+        assert mine.flows - mine.day_flows == theirs.moved_today
+        assert mine.day_equity == theirs.day_start_equity
         for instrument, position in theirs.positions.items():
             one = mine.positions.get(instrument)
             if one is None:
