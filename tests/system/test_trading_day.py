@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import pytest
 
+from provisioning.cloud_api import RefusedError
 from tests.support.alpaca_clients import (
     Heard,
     data_of,
@@ -21,7 +22,7 @@ from tests.support.alpaca_clients import (
     updates_of,
     wait_until,
 )
-from tests.support.trading_venue import NEW_YORK, trading_venue
+from tests.support.trading_venue import NEW_YORK, trading_venue, transfer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -386,12 +387,19 @@ def market_data(venue, alice):
 
 def next_day(venue, alice, bob, carol):
     owned = venue_books(bob)
-    assert owned["cash_minor"] > owned["settled_cash_minor"]
+    everything = owned["cash_minor"]
+    assert everything > owned["settled_cash_minor"]
+    with pytest.raises(RefusedError):
+        transfer(bob.person.api, bob.person.portfolio, "out", everything)
+    assert venue_books(bob)["cash_minor"] == everything
     venue.set_time(NEXT_DAY, "04:01")
     wait_until(
         lambda: venue_books(bob)["settled_cash_minor"] == venue_books(bob)["cash_minor"],
         "what Bob was paid has settled",
     )
+    transfer(bob.person.api, bob.person.portfolio, "out", everything)
+    venue.deposited_minor -= everything
+    assert D(bob.client.get_account().cash) == 0
     venue.set_time(NEXT_DAY, "09:30")
     venue.wait_phase("continuous", "AAPL", "MSFT")
     carol.limit(BUY, 200, 150, TimeInForce.GTC)
