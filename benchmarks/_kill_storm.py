@@ -255,6 +255,30 @@ async def storm(
     return client.book, took_s
 
 
+async def hang(environment: Mapping[str, str]) -> tuple[float, int]:
+    """Stop the leader without killing it: the seconds until another leads, and its exit status.
+
+    It is woken afterwards, and must end by itself: it leads no more.
+    """
+    members = [Member(environment)]
+    try:
+        await members[0].told("exchange_leads")
+        members.append(Member(environment))
+        await members[1].told("exchange_recovered")
+        members[0].send_signal(signal.SIGSTOP)
+        hung_s = time.monotonic()
+        await members[1].told("exchange_leads")
+        took_s = time.monotonic() - hung_s
+        members[0].send_signal(signal.SIGCONT)
+        async with asyncio.timeout(_READY_WITHIN_S):
+            while (status := members[0].exit_status()) is None:
+                await asyncio.sleep(_POLL_S)
+        return took_s, status
+    finally:
+        for member in members:
+            member.end()
+
+
 async def _one_answer(client: Client, connection: ClientConnection) -> None:
     """The first order that is done by the new leader: one that nobody answered, if there is one."""
     book = client.book

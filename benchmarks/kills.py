@@ -4,6 +4,7 @@ PostgreSQL as durable as in production; two processes of the cloud, one of them 
 thousand orders a second over order entry. `lost`: acknowledged and not in the database. `doubled`:
 in the database or the journal more than once, or acknowledged twice as different orders.
 `takeover_...`: from the signal to the first order that the next leader acknowledges, in seconds.
+`hung_takeover_s`: until another leads when the leader is stopped (SIGSTOP) instead of killed.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections import Counter
 import asyncpg
 
 from benchmarks._cloud import Engines, running_engines
-from benchmarks._kill_storm import Book, storm
+from benchmarks._kill_storm import Book, hang, storm
 from benchmarks._venue import prepare
 from cloud.exchange.journal import read_batches
 from cloud.exchange.public_ids import order_uuid
@@ -35,6 +36,7 @@ async def _measure(engines: Engines, kills: int) -> dict[str, float | int | str]
     book, took_s = await storm(
         engines.environment, trader, symbols=SYMBOLS, kills=kills, seed=_SEED
     )
+    hung_s, _ = await hang(engines.environment)
     for wrong in book.wrong[:10]:
         print(wrong, file=sys.stderr)  # noqa: T201 - what was wrong belongs to the figures
     took_s.sort()
@@ -42,6 +44,7 @@ async def _measure(engines: Engines, kills: int) -> dict[str, float | int | str]
         "kills": len(took_s),
         "takeover_p50_s": round(took_s[len(took_s) // 2], 3),
         "takeover_max_s": round(took_s[-1], 3),
+        "hung_takeover_s": round(hung_s, 3),
         "orders": book.sent,
         "retried": book.retried,
         "found_done_when_retried": book.found_done,

@@ -58,6 +58,7 @@ def run(commands: int = COMMANDS) -> dict[str, float | int | str]:
         "is_compiled": nothing["is_compiled"],
         "takeover_p50_s": taken_over["takeover_p50_s"],
         "takeover_max_s": taken_over["takeover_max_s"],
+        "hung_takeover_s": taken_over["hung_takeover_s"],
         "lost": taken_over["lost"],
         "doubled": taken_over["doubled"],
     }
