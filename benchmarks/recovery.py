@@ -3,7 +3,7 @@
 `from_nothing_s`: a fresh process replays the whole journal, checking the events of every batch.
 `from_snapshot_s`: from a snapshot as old as they get (200,000 commands). Both are with the engine
 compiled where it can be. `names_s`: reading the names of all orders ever placed, which a leader
-does beside its first orders. `same_state`: both ended in the state of the engine that wrote the journal.
+does beside its first orders. `same_state`: both ended in the state of the engine that wrote it.
 `takeover_...`: see `curb bench kills`, here of 5 kills.
 """
 
