@@ -208,9 +208,10 @@ def catching_up_apart(database_url: str) -> CatchUp:
         try:
             printed, complaints = await process.communicate()
         finally:
-            with suppress(ProcessLookupError):
-                if process.returncode is None:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
                     process.kill()
+                await process.wait()
         if process.returncode != 0:
             raise CatchUpError(complaints.decode(errors="replace")[-2_000:])
         # Our own child's words, through a pipe that nobody else has.
