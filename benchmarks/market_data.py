@@ -26,8 +26,8 @@ from trading.orders import BUY, SELL
 
 CLIENTS: Final = 1_000
 WARM_UP_TRADES: Final = 20
-TRADES: Final = 400
-TRADES_PER_S: Final = 20.0
+TRADES: Final = 200
+TRADES_PER_S: Final = 10.0
 SYMBOL: Final = "BEN01"
 
 
