@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 
 from cloud.app import build_asgi, open_kit, running, wire_features
+from cloud.exchange.steady_memory import steady_memory
 from cloud.kit.feature import ProcessRole
 from cloud.kit.logs import set_up_logs
 from cloud.kit.settings import Settings
@@ -69,8 +70,10 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
         gc.freeze()
         _stop_on_signals(server)
         log.info("serving", roles=sorted(roles), host=host, port=listener.getsockname()[1])
-        async with running(kit, features, roles):
-            await server.serve(sockets=[listener])
+        is_exchange = ProcessRole.EXCHANGE in roles
+        with steady_memory() if is_exchange else contextlib.nullcontext():
+            async with running(kit, features, roles):
+                await server.serve(sockets=[listener])
     log.info("stopped")
 
 

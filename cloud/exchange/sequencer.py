@@ -17,6 +17,7 @@ from cloud.exchange.applying import Applied, Desk, Waiting
 from cloud.exchange.leader import Lead
 from cloud.exchange.order_names import OrderNames
 from cloud.exchange.order_rows import OrderRows, load_order_rows
+from cloud.exchange.steady_memory import look_at_all_once
 from cloud.exchange.store import prepare, store
 from cloud.exchange.wishes import (
     CommittedBatch,
@@ -29,6 +30,7 @@ from cloud.exchange.wishes import (
 from cloud.kit.clock import Clock
 from cloud.kit.errors import AppError
 from trading import Engine
+from trading.events import DayAdvanced
 
 __all__ = [
     "CommittedBatch",
@@ -176,21 +178,25 @@ class Sequencer:
         for begin in self._beginners:
             begin(engine)
         desk = Desk(engine, order_rows, names, outbox=self._outbox, clock=self._clock)
-        # One batch at most stands between the two: applied, while the one before it commits.
-        handed: asyncio.Queue[Applied] = asyncio.Queue()
-        room = asyncio.Semaphore(1)
         unanswered: deque[Applied] = deque()
         self._is_leading = True
         try:
+            await self._run(desk, lead, unanswered)
+        finally:
+            self._is_leading = False
+            self._refuse_all(unanswered)
+
+    async def _run(self, desk: Desk, lead: Lead, unanswered: deque[Applied]) -> None:
+        # One batch at most stands between the two: applied, while the one before it commits.
+        handed: asyncio.Queue[Applied] = asyncio.Queue()
+        room = asyncio.Semaphore(1)
+        try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_load(names, lead), name="names")
+                group.create_task(_load(self._names, lead), name="names")
                 group.create_task(self._match(lead, desk, handed, room, unanswered), name="match")
                 group.create_task(self._commit(lead, handed, room, unanswered), name="commit")
         except* Exception as problems:
             raise problems.exceptions[0] from problems
-        finally:
-            self._is_leading = False
-            self._refuse_all(unanswered)
 
     async def _match(
         self,
@@ -234,6 +240,8 @@ class Sequencer:
                 batch = applied.committed()
                 for listener in self._listeners:
                     listener(batch)
+                if any(isinstance(fact, DayAdvanced) for fact in applied.stored.rows.notable):
+                    look_at_all_once()
 
     async def _store(self, lead: Lead, applied: Applied) -> None:
         assert applied.stored is not None, "only batches with commands are stored"
