@@ -12,6 +12,7 @@ import asyncio
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -93,13 +94,21 @@ def trace_of(source: str, command: Command, events: list[Event]) -> ActTrace | N
     return ActTrace(*named, command.sequence, command.at_ns, refusal, switch)
 
 
+class NotWantedError(Exception):
+    """Whoever asked has died; the next leader asks anew."""
+
+
 async def catch_up(
-    connection: "asyncpg.Connection[asyncpg.Record]", after: int, until: int
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    after: int,
+    until: int,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> CaughtUp:
     """See what the journal has behind `after`, and the minutes before it, up to `until`.
 
     Raises:
         JournalError: the journal has a gap, or a batch that this version cannot read.
+        NotWantedError: `is_wanted` says no; it is asked every few hundred batches.
     """
     start = int(await connection.fetchval(_START, after, LOOKBACK) or 0)
     engine = await _engine_before(connection, start)
@@ -108,6 +117,8 @@ async def catch_up(
     acts: list[ActTrace] = []
     is_seeded, at_ns = False, 0
     while engine.sequence < until:
+        if not is_wanted():
+            raise NotWantedError
         rows = await connection.fetch(_ROWS, engine.sequence, until, _ROWS_AT_ONCE)
         if not rows or rows[0]["first_sequence"] != engine.sequence + 1:
             raise JournalError(f"The journal does not go on behind command {engine.sequence}.")
@@ -137,11 +148,13 @@ async def _engine_before(connection: "asyncpg.Connection[asyncpg.Record]", seque
 
 
 async def _run(database_url: str, after: int, until: int) -> CaughtUp:
+    # A leader that was killed leaves this process to itself: many would pile up.
+    parent = os.getppid()
     connection: Any = await asyncpg.connect(
         database_url, server_settings={"application_name": "curb-watch", "timezone": "UTC"}
     )
     try:
-        return await catch_up(connection, after, until)
+        return await catch_up(connection, after, until, lambda: os.getppid() == parent)
     finally:
         await connection.close()
 
@@ -153,7 +166,7 @@ def main() -> NoReturn:
     after, until = (int(word) for word in sys.argv[1:3])
     try:
         found = asyncio.run(_run(os.environ["CURB_DATABASE_URL"], after, until))
-    except (OSError, asyncpg.PostgresError, JournalError) as error:
+    except (OSError, asyncpg.PostgresError, JournalError, NotWantedError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     sys.stdout.buffer.write(pickle.dumps(found))
     sys.exit(0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cloud.accounts.user import Role
+from cloud.exchange.surveillance.catch_up import NotWantedError, catch_up
 from cloud.exchange.surveillance.findings import Finding
 from cloud.exchange.surveillance.tape import Fill
 from cloud.exchange.surveillance.wash import WashDetector
@@ -212,3 +213,11 @@ async def test_a_bug_in_a_detector_does_not_stop_trade_and_is_made_up_for(
         assert failed
         assert case["findings"] == 1
         assert app.sequencer.is_leading
+
+
+async def test_whoever_reads_for_a_dead_leader_stops(kit: Kit) -> None:
+    async with venue_app(kit) as app:
+        await opened(app)
+    async with kit.database.pool.acquire() as connection:
+        with pytest.raises(NotWantedError):
+            await catch_up(connection, 0, 3, is_wanted=lambda: False)
