@@ -200,7 +200,8 @@ async def _read(one: _Watched) -> None:
             _note(one, "fill")
         elif name == "portfolio":
             for position in data["positions"]:
-                if position["symbol"] == SYMBOL and position["units"] == one.units:
+                is_due = "stream" in one.waiting and not one.waiting["stream"].done()
+                if is_due and position["symbol"] == SYMBOL and position["units"] == one.units:
                     gain = one.units * _CENTS_A_UNIT - one.cost
                     one.wrong += position["unrealised_minor"] != gain
                     _note(one, "stream")
