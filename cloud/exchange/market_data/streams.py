@@ -77,11 +77,14 @@ class Streams:
         return now_ns - found.heard_at_ns < KEPT_UNHEARD_NS
 
     def skip(self, channel: str, symbol: str, count: int = 1) -> None:
-        """Count messages that nobody wanted: what was before them cannot be resumed from."""
-        found = self._streams.get((channel, symbol))
-        if found is not None:
-            found.seq += count
-            found.tail.clear()
+        """Count messages that nobody wanted: what was before them cannot be resumed from.
+
+        Counted from the first one on, whether anybody ever came: who has seen number 0 must find
+        that it is over.
+        """
+        stream = self.stream(channel, symbol)
+        stream.seq += count
+        stream.tail.clear()
 
     def add(self, channel: str, symbol: str, body: Mapping[str, object], at_ns: int) -> None:
         """Number a message; it goes out with the next `take`."""
