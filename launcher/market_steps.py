@@ -7,6 +7,7 @@ from launcher.services import PythonProgram
 from launcher.steps import has_demo
 from launcher.system import System
 from launcher.trade.access import MARKET_FILE
+from launcher.venue_status import leads
 from provisioning.cloud_api import Api
 
 STAGE_FILE = "traders.json"
@@ -18,8 +19,9 @@ def build_demo_market(system: System) -> None:
     Each key is written down as soon as it is made: what was interrupted goes on at the next start.
     """
     base = f"http://{LOOPBACK}:{system.folder.port('http')}"
+    # Ready to answer is not yet ready to trade: it has its books to recover first.
+    system.expect("The venue leads", lambda: leads(base))
     if not has_demo(system):
-        system.supervisor.wait_ready(system.tick)
         with Api(base) as admin, Api(base) as api:
             who = log_in_for(system.folder, "admin")
             admin.log_in(who.email, who.password)

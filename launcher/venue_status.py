@@ -51,6 +51,11 @@ def read_venue(base_url: str, sleep: Callable[[float], None] = time.sleep) -> di
     }
 
 
+def leads(base_url: str) -> bool:
+    """Whether this system's cloud runs the exchange now."""
+    return _figures(base_url).get("leading") == 1
+
+
 def venue_line(venue: dict[str, Any] | None) -> str:
     """The same for people."""
     if venue is None:

@@ -25,6 +25,7 @@ _REDRAW_S = 0.1
 _LOOK_AGAIN_S = 0.3
 """Own orders are read again this long after the first news of them: a burst is one look."""
 _LEVELS = 20
+_ENDED = ("filled", "canceled", "expired", "rejected")
 
 
 @dataclass(slots=True)
@@ -81,6 +82,9 @@ class _Desk:
             return f"{gone} of {len(wish.ids)} cancelled."
         wanted = Wanted(wish.side, self.ladder.symbol, wish.units, limit=wish.price)
         placed = self.broker.ask("POST", "/v2/orders", order_body(wanted))
+        if placed["status"] not in _ENDED:
+            # At once, so that the next key can cancel it.
+            self.ladder.orders[placed["id"]] = _own_order(placed)
         where = f"at {price_text(wish.price)}" if wish.price is not None else "at the market"
         return f"{wish.side} {wish.units} {where}: {placed['status']}"
 

@@ -178,6 +178,42 @@ def test_the_demo_trader_trades_with_the_key_that_was_shown(system):
     assert {each["symbol"] for each in held} == {"AAPL", "FB", "GOOG", "IBM", "MSFT"}
 
 
+def test_keys_buy_and_cancel_on_the_ladder(system):
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "launcher", "trade", "AAPL", "--data", str(system.data)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment() | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+
+    def press(keys: bytes, until: bytes) -> None:
+        os.write(ours, keys)
+        shown, deadline = b"", time.monotonic() + PATIENCE_S
+        while until not in shown:
+            assert time.monotonic() < deadline, shown[-2000:].decode()
+            with contextlib.suppress(BlockingIOError):
+                shown += os.read(ours, 65_536)
+            time.sleep(0.02)
+
+    try:
+        placed = curb("trade", "buy", "AAPL", "3", "--limit", "7.00", "--data", system.data)
+        assert placed.returncode == 0, placed.stderr
+        # The bar is drawn from the market data, the price itself may be from the list of orders.
+        press(b"", "▪".encode())
+        press(b"\x1b[A\x1b[Bb", b"buy 10 at 6.99: new")
+        press(b"C", b"2 of 2 cancelled.")
+        os.write(ours, b"q")
+        assert process.wait(PATIENCE_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
 def test_the_status_tells_of_the_venue(system):
     venue = system.status()["venue"]
     assert venue["leads"] is True
