@@ -9,10 +9,20 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from launcher.engines.postgres import Postgres
 from launcher.engines.valkey import Valkey
 from tests.support.engines import flush, migrated_template, running_postgres, running_valkey
+
+# How long anything takes depends on what else the machine does, so no property is judged by it.
+settings.register_profile(
+    "curb",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("curb")
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,7 @@ class SwallowingClient:
 
     async def subscribe(self, *_, **__):
         await self._wait("subscribe")
+        return (0,)
 
     async def publish(self, *_, **__):
         await self._wait("publish")
