@@ -17,6 +17,7 @@ from cloud.exchange.steady_memory import steady_memory
 from cloud.kit.feature import ProcessRole
 from cloud.kit.logs import set_up_logs
 from cloud.kit.settings import Settings
+from cloud.kit.whole_frames import WholeFrames
 
 log = structlog.get_logger()
 
@@ -52,7 +53,7 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
         config = uvicorn.Config(
             build_asgi(kit, features, has_api=not roles.isdisjoint(SERVING)),
             http="httptools",
-            ws="websockets-sansio",
+            ws=WholeFrames,
             ws_max_size=settings.ws_message_bytes_max,
             # One frame goes to a thousand clients: compressing it for each would cost far more.
             ws_per_message_deflate=False,

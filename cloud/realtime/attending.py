@@ -84,12 +84,14 @@ def loop_s() -> float:
 
 
 async def _receive(socket: Socket, connection: Attended[Because]) -> None:
+    # Asked once: finding the running loop is a system call, for each of twenty thousand frames.
+    now_s = asyncio.get_running_loop().time
     while True:
         message: Any = await socket.receive()
         if message["type"] != "websocket.receive":
             return
         frame = message.get("text")
-        await connection.receive(message["bytes"] if frame is None else frame, loop_s())
+        await connection.receive(message["bytes"] if frame is None else frame, now_s())
 
 
 async def _send(socket: Socket, connection: Attended[Because]) -> None:
