@@ -6,19 +6,35 @@ against BEGIN, COPY, COMMIT: 54 k order rows/s instead of 41 k in batches of 100
 
 All parts see the database as it was before the batch, and no part touches a row that another one
 writes: that is what `OrderDraft` is for.
+
+What is stored by the thousand is whole numbers that are never null. A row's are packed into one
+`bytea`, eight bytes each, and taken apart by PostgreSQL (18 casts `bytea` to integers): as an array
+for each of twenty columns, encoding them took the event loop 3.9 us a row, packed it takes 0.5 us,
+and PostgreSQL no longer.
 """
 
+import struct
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
 import msgspec
 
+Columns = tuple[tuple[str, str], ...]
+
+_FIGURE_BYTES: Final = 8
+
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows for one table. columns: (name, SQL type), given as one array each."""
+    """Rows for one table.
 
-    columns: tuple[tuple[str, str], ...]
+    columns: (name, SQL type), given as one array each. figures: (name, SQL type) of the whole
+    numbers that come first in a row, packed by `packer_of`; none of them is ever null.
+    """
+
+    columns: Columns
     sql: str
+    figures: Columns = ()
 
 
 _HEAD_COUNT: Final = 5
@@ -28,7 +44,7 @@ VALUES ($2, $3, $1::timestamptz, $4, $5)
 """
 
 
-def _columns(text: str) -> tuple[tuple[str, str], ...]:
+def _columns(text: str) -> Columns:
     """`a b: bigint; c: text` as columns."""
     found = []
     for group in text.split(";"):
@@ -37,7 +53,7 @@ def _columns(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _insert(table: str, columns: tuple[tuple[str, str], ...], *, at: str | None = "at") -> str:
+def _insert(table: str, columns: Columns, *, at: str | None = "at") -> str:
     # Table and column names are this file's own.
     listed = ", ".join(name for name, _ in columns)
     if at is None:
@@ -45,7 +61,7 @@ def _insert(table: str, columns: tuple[tuple[str, str], ...], *, at: str | None 
     return f"INSERT INTO {table} ({listed}, {at}) SELECT {listed}, $1::timestamptz FROM {{rows}}"  # noqa: S608
 
 
-def _upsert(table: str, columns: tuple[tuple[str, str], ...], keys: int) -> str:
+def _upsert(table: str, columns: Columns, keys: int) -> str:
     names = [name for name, _ in columns]
     changed = ", ".join(f"{name} = excluded.{name}" for name in names[keys:])
     return (
@@ -56,12 +72,12 @@ def _upsert(table: str, columns: tuple[tuple[str, str], ...], keys: int) -> str:
 
 # An order as nearly all are: no stop, no group, nothing hidden.
 _PLAIN: Final = _columns(
-    "id portfolio_id instrument_id: bigint; client_order_id: text;"
-    "side order_type time_in_force: smallint; is_short: boolean;"
-    "quantity_units price_ticks: bigint; state reason: smallint;"
-    "remaining_units filled_units filled_ticks fees: bigint;"
-    "source: text; sequence changed_sequence: bigint; is_ended: boolean"
+    "id portfolio_id instrument_id: bigint; side order_type time_in_force: smallint;"
+    "is_short: boolean; quantity_units price_ticks: bigint; state reason: smallint;"
+    "remaining_units filled_units filled_ticks fees sequence changed_sequence: bigint;"
+    "is_ended: boolean"
 )
+_PLAIN_NAMES: Final = _columns("client_order_id source: text")
 _FULL: Final = _columns(
     "id engine_order_id portfolio_id instrument_id: bigint; client_order_id: text;"
     "side order_type time_in_force: smallint;"
@@ -199,14 +215,14 @@ FROM {rows} WHERE o.id = r.id
 """
 
 PARTS: Final = {
-    "orders_plain": Part(_PLAIN, _INSERT_PLAIN),
+    "orders_plain": Part(_PLAIN_NAMES, _INSERT_PLAIN, _PLAIN),
     "orders_full": Part(_FULL, _INSERT_FULL),
     "orders_clone": Part(_CLONE, _INSERT_CLONE),
-    "orders_step": Part(_STEP, _UPDATE_STEP),
+    "orders_step": Part((), _UPDATE_STEP, _STEP),
     "orders_change": Part(_CHANGE, _UPDATE_CHANGE),
-    "trades": Part(_TRADES, _insert("trades", _TRADES)),
-    "balances": Part(_BALANCES, _upsert("portfolio_balances", _BALANCES, 1)),
-    "positions": Part(_POSITIONS, _upsert("positions", _POSITIONS, 2)),
+    "trades": Part((), _insert("trades", _TRADES), _TRADES),
+    "balances": Part((), _upsert("portfolio_balances", _BALANCES, 1), _BALANCES),
+    "positions": Part((), _upsert("positions", _POSITIONS, 2), _POSITIONS),
     "activities": Part(_ACTIVITIES, _insert("activities", _ACTIVITIES)),
     "splits": Part(_SPLITS, _insert("unit_splits", _SPLITS)),
     "violations": Part(_VIOLATIONS, _insert("risk_violations", _VIOLATIONS)),
@@ -230,17 +246,35 @@ def statement(parts: tuple[str, ...]) -> str:
     """The statement that stores a batch with rows in these parts.
 
     Its parameters: the batch's time, first and last sequence, commands and events hash; then, part
-    by part, an array for each of its columns.
+    by part, an array of the rows' packed figures, if it has any, and one for each of its columns.
     """
     number = _HEAD_COUNT
     with_parts = []
     for name in parts:
         part = PARTS[name]
-        arrays = []
-        for _, kind in part.columns:
-            number += 1
-            arrays.append(f"${number}::{kind}[]")
-        names = ", ".join(column for column, _ in part.columns)
-        rows = f"unnest({', '.join(arrays)}) AS r ({names})"
+        arrays = (("figures", "bytea"), *part.columns) if part.figures else part.columns
+        typed = [f"${number + place}::{kind}[]" for place, (_, kind) in enumerate(arrays, 1)]
+        number += len(arrays)
+        names = ", ".join(column for column, _ in arrays)
+        rows = f"unnest({', '.join(typed)}) AS r ({names})"
+        if part.figures:
+            taken = [_taken_apart(place, *one) for place, one in enumerate(part.figures)]
+            taken += [column for column, _ in part.columns]
+            rows = f"(SELECT {', '.join(taken)} FROM {rows}) AS r"  # noqa: S608 -- as above
         with_parts.append(f"{name} AS ({part.sql.replace('{rows}', rows)})")
     return (f"WITH {', '.join(with_parts)}" if with_parts else "") + _JOURNAL
+
+
+def packer_of(name: str) -> Callable[..., bytes]:
+    """Packs the figures of one row of a part, in the order of its `figures`.
+
+    The packer raises struct.error for what is no whole number of 64 bits.
+    """
+    return struct.Struct(f">{len(PARTS[name].figures)}q").pack
+
+
+def _taken_apart(place: int, name: str, kind: str) -> str:
+    figure = f"substr(figures, {place * _FIGURE_BYTES + 1}, {_FIGURE_BYTES})::bigint"
+    if kind == "boolean":
+        return f"{figure} <> 0 AS {name}"
+    return f"{figure}::{kind} AS {name}"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from cloud.exchange.batch_sql import packer_of
 from cloud.exchange.order_draft import UNCHANGED, OrderDraft
 from cloud.exchange.public_ids import REPLACEMENT
 from trading.orders import CANCEL_NEWEST, LIMIT
@@ -14,6 +15,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _LAST_NS: Final = (_LAST_INSTANT - _EPOCH) // timedelta(microseconds=1) * 1_000
 _BIGINT_MAX: Final = (1 << 63) - 1
+_packed_plain: Final = packer_of("orders_plain")
+_packed_step: Final = packer_of("orders_step")
 
 
 def add_order(parts: dict[str, list[Row]], draft: OrderDraft) -> None:
@@ -26,19 +29,7 @@ def add_order(parts: dict[str, list[Row]], draft: OrderDraft) -> None:
     elif draft.base_id:
         parts["orders_clone"].append((*_change(draft), *_origin(draft)))
     elif _is_step(draft):
-        parts["orders_step"].append(
-            (
-                draft.row_id,
-                draft.units,
-                draft.ticks,
-                draft.fees,
-                draft.state,
-                draft.reason,
-                draft.remaining,
-                draft.sequence,
-                draft.is_ended,
-            )
-        )
+        parts["orders_step"].append((_step(draft),))
     else:
         parts["orders_change"].append(_change(draft))
 
@@ -69,11 +60,10 @@ def _plain(draft: OrderDraft) -> Row:
     event = draft.accepted
     assert event is not None, "a plain row is of a new order"
     terms = event.order
-    return (
+    figures = _packed_plain(
         draft.row_id,
         event.portfolio_id,
         event.instrument_id,
-        draft.client_order_id,
         terms.side,
         terms.order_type,
         terms.time_in_force,
@@ -86,11 +76,11 @@ def _plain(draft: OrderDraft) -> Row:
         draft.units,
         draft.ticks,
         draft.fees,
-        draft.source,
         event.sequence,
         draft.sequence,
         draft.is_ended,
     )
+    return (figures, draft.client_order_id, draft.source)
 
 
 def _full(draft: OrderDraft) -> Row:
@@ -147,6 +137,20 @@ def _is_step(draft: OrderDraft) -> bool:
         and not draft.is_triggered
         and draft.replaced_by is None
         and draft.ticks <= _BIGINT_MAX
+    )
+
+
+def _step(draft: OrderDraft) -> bytes:
+    return _packed_step(
+        draft.row_id,
+        draft.units,
+        draft.ticks,
+        draft.fees,
+        draft.state,
+        draft.reason,
+        draft.remaining,
+        draft.sequence,
+        draft.is_ended,
     )
 
 

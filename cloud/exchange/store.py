@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from cloud.events.event import Event as OutboxEvent
-from cloud.exchange.batch_sql import PARTS, statement
+from cloud.exchange.batch_sql import PARTS, packer_of, statement
 from cloud.exchange.order_params import Row, add_order, at_of
 from cloud.exchange.read_model import BatchRows
 
@@ -20,6 +20,10 @@ SET enable_mergejoin = off;
 SET jit = off;
 SET plan_cache_mode = force_generic_plan
 """
+
+_packed_trade: Final = packer_of("trades")
+_packed_balance: Final = packer_of("balances")
+_packed_position: Final = packer_of("positions")
 
 
 class StoredBatch(msgspec.Struct, frozen=True):
@@ -69,9 +73,9 @@ def _parts_of(rows: BatchRows, facts: Iterable[OutboxEvent]) -> dict[str, list[R
     parts: dict[str, list[Row]] = defaultdict(list)
     for draft in rows.orders:
         add_order(parts, draft)
-    parts["trades"] = rows.trades
-    parts["balances"] = list(rows.balances.values())
-    parts["positions"] = list(rows.positions.values())
+    parts["trades"] = [(_packed_trade(*row),) for row in rows.trades]
+    parts["balances"] = [(_packed_balance(*row),) for row in rows.balances.values()]
+    parts["positions"] = [(_packed_position(*row),) for row in rows.positions.values()]
     parts["activities"] = rows.activities
     parts["splits"] = rows.splits
     parts["violations"] = [(*row[:-1], _json(row[-1])) for row in rows.violations]
