@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 
 from cloud.kit.whole_frames import WholeFrames
@@ -70,11 +71,22 @@ class Connection:
         self.transport.written.clear()
         return self
 
+    def hears(self, data: bytes) -> bool:
+        """Whether it took that without breaking."""
+        try:
+            self.protocol.data_received(data)
+        except InvalidState:
+            return False
+        return True
+
     def told(self) -> list[Any]:
         found = []
         while not self.protocol.queue.empty():
             found.append(self.protocol.queue.get_nowait())
         return found
+
+    def sent(self) -> bytes:
+        return b"".join(self.transport.written)
 
     def end(self) -> None:
         for task in self.protocol.tasks:
@@ -115,19 +127,18 @@ async def test_any_stream_of_bytes_comes_to_what_uvicorn_makes_of_it(
     ours = await Connection(WholeFrames).opened()
     theirs = await Connection(WebSocketsSansIOProtocol).opened()
     for chunk in _cut(b"".join(sent), places):
-        for one in (ours, theirs):
-            if not one.transport.is_closed:
-                one.protocol.data_received(chunk)
+        if ours.transport.is_closed or not theirs.hears(chunk):
+            # A close behind a text that is none breaks uvicorn's reading; asyncio ends it there.
+            break
+        assert ours.hears(chunk)
         heard, expected = ours.told(), theirs.told()
-        written, wanted = ours.transport.written, theirs.transport.written
+        assert ours.sent() == theirs.sent()
         assert ours.transport.is_closed == theirs.transport.is_closed
         if theirs.protocol.conn.parser_exc is not None:
             # uvicorn forgets what came before an offence in the same bytes; that is heard here.
             assert heard[-1:] == expected[-1:]
-            assert written[-1:] == wanted[-1:]
             break
         assert heard == expected
-        assert written == wanted
         assert ours.transport.is_paused == theirs.transport.is_paused
     for one in (ours, theirs):
         one.end()
