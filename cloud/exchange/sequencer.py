@@ -1,9 +1,11 @@
 """The one task that owns the engine: it numbers wishes, applies them, stores them, then answers.
 
 `lead` runs while this process is the leader; see docs/trading.md for what is promised to callers.
-While one batch commits the next is matched, and never more than one is in flight: what arrives
-meanwhile waits for the one after. A failed commit ends `lead`, and with it the process: memory is
-ahead of the journal then, and the journal is what counts.
+A batch is made when the one before it is committed, of all that has come meanwhile; sooner, while
+that one still commits, when enough waits to be worth it. Always sooner would be a batch of the few
+that came while the last was matched, and everybody behind them waiting for two commits instead of
+one. Never more than one commit is under way. A failed commit ends `lead`, and with it the process:
+memory is ahead of the journal then, and the journal is what counts.
 """
 
 import asyncio
@@ -46,6 +48,8 @@ __all__ = [
 WAITING_MAX: Final = 20_000
 BATCH_MAX: Final = 500
 """About ten milliseconds of matching and storing: what a client waits at most for others' work."""
+EARLY_MIN: Final = 150
+"""So many that wait are matched beside a commit: then matching takes as long as committing does."""
 
 Listener = Callable[[CommittedBatch], None]
 Beginner = Callable[[Engine], None]
@@ -70,7 +74,8 @@ class Sequencer:
         self._listeners: tuple[Listener, ...] = ()
         self._beginners: tuple[Beginner, ...] = ()
         self._waiting: deque[Waiting] = deque()
-        self._has_work = asyncio.Event()
+        self._is_committing = False
+        self._may_match = asyncio.Event()
         self._committed = 0
 
     @property
@@ -112,7 +117,8 @@ class Sequencer:
         if len(self._waiting) >= WAITING_MAX:
             raise ExchangeBusy(len(self._waiting))
         self._waiting.append((wish, answer))
-        self._has_work.set()
+        if not self._is_committing or len(self._waiting) >= EARLY_MIN:
+            self._may_match.set()
 
     def offer(self, wish: Wish) -> asyncio.Future[Receipt]:
         """Take a wish; the receipt comes after its commit. Never blocks.
@@ -207,7 +213,7 @@ class Sequencer:
         unanswered: deque[Applied],
     ) -> None:
         while True:
-            await self._has_work.wait()
+            await self._may_match.wait()
             await room.acquire()
             count = min(len(self._waiting), BATCH_MAX)
             if self._names.has_older:
@@ -215,8 +221,9 @@ class Sequencer:
                 async with lead.writing() as connection:
                     await self._names.look_up(connection, wishes)
             applied = desk.apply(self._waiting, count)
-            if not self._waiting:
-                self._has_work.clear()
+            if len(self._waiting) < EARLY_MIN:
+                self._may_match.clear()
+            self._is_committing = True
             unanswered.append(applied)
             handed.put_nowait(applied)
 
@@ -234,6 +241,9 @@ class Sequencer:
                 await _finish(self._store(lead, applied))
                 self._committed = applied.stored.last_sequence
             unanswered.popleft()
+            self._is_committing = not handed.empty()
+            if self._waiting and not self._is_committing:
+                self._may_match.set()
             applied.answer_all()
             if applied.stored is not None:
                 self._outbox.committed()
@@ -258,7 +268,8 @@ class Sequencer:
         nothing_done = ExchangeUnavailable()
         while self._waiting:
             self._waiting.popleft()[1](nothing_done)
-        self._has_work.clear()
+        self._is_committing = False
+        self._may_match.clear()
 
 
 async def _load(names: OrderNames, lead: Lead) -> None:

@@ -143,6 +143,65 @@ async def test_listeners_hear_every_batch_once_in_order_and_behind_its_commit(ki
     ]
 
 
+_BATCHES = """
+    SELECT last_sequence - first_sequence + 1 FROM exchange_journal ORDER BY first_sequence DESC
+"""
+_WAITS = """
+    SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'exchange_journal'::regclass
+"""
+
+
+@asynccontextmanager
+async def commit_under_way(
+    kit: Kit, sequencer: Sequencer
+) -> AsyncIterator[asyncio.Future[Receipt]]:
+    """The commit of one order, which lasts as long as the block."""
+    async with kit.database.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE exchange_journal IN SHARE MODE")
+        first = sequencer.offer(buy(1))
+        while not await connection.fetchval(_WAITS):
+            pass
+        yield first
+
+
+async def test_all_that_comes_during_a_commit_is_one_batch(kit: Kit) -> None:
+    async with leading_sequencer(kit) as sequencer:
+        await open_market(sequencer)
+        async with commit_under_way(kit, sequencer) as first:
+            rest = []
+            for _ in range(10):
+                rest.append(sequencer.offer(buy(1)))
+                await asyncio.sleep(0)
+            matched = sequencer.engine.sequence
+        assert [receipt.sequence for receipt in await asyncio.gather(first, *rest)] == list(
+            range(matched, matched + 11)
+        )
+    sizes = [row[0] for row in await kit.database.pool.fetch(_BATCHES)]
+    assert sizes[:2] == [10, 1]
+
+
+async def test_when_much_comes_during_a_commit_it_is_matched_beside_it(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.exchange.sequencer.EARLY_MIN", 5)
+    async with leading_sequencer(kit) as sequencer:
+        await open_market(sequencer)
+        async with commit_under_way(kit, sequencer) as first:
+            matched = sequencer.engine.sequence
+            rest = [sequencer.offer(buy(1)) for _ in range(5)]
+            late = None
+            for _ in range(10):
+                await asyncio.sleep(0)
+                if late is None and sequencer.engine.sequence == matched + 5:
+                    late = sequencer.offer(buy(1))
+            assert late is not None
+            assert not first.done()
+            assert sequencer.engine.sequence == matched + 5
+        await asyncio.gather(first, *rest, late)
+    sizes = [row[0] for row in await kit.database.pool.fetch(_BATCHES)]
+    assert sizes[:3] == [1, 5, 1]
+
+
 @pytest.mark.parametrize(
     "command",
     [
