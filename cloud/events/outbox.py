@@ -20,6 +20,8 @@ from cloud.kit.logs import correlation_id
 from cloud.kit.redis import Redis, RedisError
 
 WAKE_CHANNEL: Final = "curb:outbox:wake"
+TELL_PAUSE_S: Final = 0.005
+"""Between two messages. The first goes at once; five hundred commits a second need not as many."""
 
 _INSERT: Final = """
 INSERT INTO outbox (event_id, topic, key, type, payload, at, only_group, correlation_id)
@@ -70,13 +72,14 @@ class Wakeup:
         self._waiting.clear()
 
     async def _tell(self) -> None:
-        # However many transactions commit meanwhile, one message follows the one under way.
+        # However many transactions commit meanwhile, one message follows the last.
         try:
             while self._tell_again:
                 end_if_cancelled()
                 self._tell_again = False
                 with contextlib.suppress(RedisError, OSError):
                     await self._redis.publish(WAKE_CHANNEL, b"")
+                await asyncio.sleep(TELL_PAUSE_S)
         finally:
             self._is_telling = False
 
