@@ -18,6 +18,9 @@ BUILDS: Final = ROOT / "build" / "compiled"
 # Hidden symbols let the C compiler see that one of our functions calls another of ours, and put it
 # in place: a tenth off each command.
 _C_FLAGS: Final = "-fno-semantic-interposition -fvisibility=hidden -fno-plt"
+_HEADER: Final = Path(__file__).with_name("acyclic.h")
+# From the next one on, acyclic.h would have to be another.
+_BEFORE: Final = (3, 13)
 
 
 class CompileError(Exception):
@@ -66,11 +69,16 @@ def compiled_folder(builds: Path = BUILDS) -> Path:
     """The folder to put on PYTHONPATH; compiles when the sources have changed, in about a minute.
 
     Raises:
-        CompileError: there is no C compiler or no mypyc here, or they refused the sources.
+        CompileError: there is no C compiler or no mypyc here, or they refused the sources; or
+            this Python is too new.
     """
     folder = _folder(builds)
     if (folder / "complete").exists():
         return folder
+    if sys.version_info >= _BEFORE:
+        raise CompileError(
+            f"The engine is compiled for Python 3.11 and 3.12; this is {sys.version.split()[0]}."
+        )
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(compiler) is None:
         raise CompileError(f"There is no C compiler {compiler!r} on this machine.")
@@ -89,7 +97,7 @@ def compiled_folder(builds: Path = BUILDS) -> Path:
 def _compile(folder: Path) -> None:
     _copy(folder)
     modules = [str(path.relative_to(ROOT)) for path in sources()]
-    flags = f"{os.environ.get('CFLAGS', '')} {_C_FLAGS}".strip()
+    flags = f"{os.environ.get('CFLAGS', '')} {_C_FLAGS} -include {_HEADER}".strip()
     done = subprocess.run(  # noqa: S603 - mypyc of our own environment on our own sources
         [sys.executable, "-m", "mypyc", "--strict", *modules],
         cwd=folder,
@@ -108,7 +116,7 @@ def _compile(folder: Path) -> None:
 
 
 def _folder(builds: Path) -> Path:
-    digest = hashlib.sha256((sys.version + _C_FLAGS).encode())
+    digest = hashlib.sha256((sys.version + _C_FLAGS).encode() + _HEADER.read_bytes())
     for path in [*sources(), *companions()]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return builds / digest.hexdigest()[:16]

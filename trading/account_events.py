@@ -2,9 +2,12 @@
 
 from typing import ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from trading.event_base import Event
 
 
+@mypyc_attr(acyclic=True)
 class InstrumentListed(Event):
     """An instrument exists, or was changed; `parameters` is `Instrument.as_tuple()`."""
 
@@ -23,6 +26,7 @@ class InstrumentListed(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class PortfolioOpened(Event):
     """A portfolio can hold cash and units."""
 
@@ -41,6 +45,7 @@ class PortfolioOpened(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class LimitsSet(Event):
     """From now on these limits hold; portfolio 0 is the default of all without their own."""
 
@@ -59,6 +64,7 @@ class LimitsSet(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class CashMoved(Event):
     """Cash came in (positive) or went out other than by a trade; `cause` is a `MoveCause`."""
 
@@ -83,6 +89,7 @@ class CashMoved(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class UnitsMoved(Event):
     """Units came in (positive) or went out (negative) other than by a trade, at this cost."""
 
@@ -118,6 +125,7 @@ class UnitsMoved(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class BalanceChanged(Event):
     """The money of a portfolio after this command; at most one each, behind all other facts.
 
@@ -158,6 +166,7 @@ class BalanceChanged(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class PositionChanged(Event):
     """The units of a portfolio in one instrument after this command; at most one each command.
 
@@ -204,6 +213,7 @@ class PositionChanged(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class CommandRefused(Event):
     """Any other command was refused; `subject_id` is the order, portfolio, instrument... meant."""
 
@@ -224,6 +234,7 @@ class CommandRefused(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class PhaseChanged(Event):
     """An instrument's market is in another phase."""
 
@@ -244,6 +255,7 @@ class PhaseChanged(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class BandsChanged(Event):
     """No trade happens below the lower or above the upper price; 0: no bound."""
 
@@ -266,6 +278,7 @@ class BandsChanged(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class AuctionHeld(Event):
     """An auction found its price; without a cross, price and volume are 0.
 
@@ -298,6 +311,7 @@ class AuctionHeld(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class KillSwitchSet(Event):
     """New orders of the account (0: of the venue) are refused while it is on."""
 
@@ -316,6 +330,7 @@ class KillSwitchSet(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class DayAdvanced(Event):
     """A new settlement day; what was due on it has settled."""
 
@@ -332,6 +347,7 @@ class DayAdvanced(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class UnitsSplit(Event):
     """Every old `denominator` units of the instrument became `numerator`; prices the other way."""
 
@@ -352,6 +368,7 @@ class UnitsSplit(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class DividendPaid(Event):
     """A long position received, a short one paid (negative), a cash dividend."""
 
@@ -376,6 +393,7 @@ class DividendPaid(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class WithdrawalReserved(Event):
     """Cash is held until the withdrawal is completed or abandoned."""
 
@@ -396,6 +414,7 @@ class WithdrawalReserved(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class WithdrawalEnded(Event):
     """A reserved withdrawal was completed (the cash left) or abandoned (it is free again)."""
 

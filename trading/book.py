@@ -13,6 +13,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     # In annotations only, so that plain Python runs without the package.
     from mypy_extensions import i64
@@ -23,6 +25,7 @@ SPAN: Final = 8192
 FAR_OPERATIONS_MIN: Final = 1024
 
 
+@mypyc_attr(acyclic=True)
 class BookOrder:
     """What the book knows of an order; `live.Order` knows the rest.
 
@@ -53,6 +56,7 @@ class BookOrder:
         self.level: Level | None = None
 
 
+@mypyc_attr(acyclic=True)
 class Level:
     """All orders at one price, oldest first; `quantity` counts hidden units too."""
 

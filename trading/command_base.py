@@ -2,7 +2,10 @@
 
 from typing import ClassVar, Final
 
+from mypy_extensions import mypyc_attr
 
+
+@mypyc_attr(acyclic=True)
 class Command:
     """One wish; `Engine.apply` answers it with events."""
 

@@ -9,11 +9,14 @@ size: out of range is a refusal.
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from trading.command_base import Command
 from trading.instruments import Instrument, instrument_of
 from trading.terms import Limits, NewOrder
 
 
+@mypyc_attr(acyclic=True)
 class ListInstrument(Command):
     """Let an instrument be traded (it starts CLOSED), or change it while it is CLOSED."""
 
@@ -31,6 +34,7 @@ class ListInstrument(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OpenPortfolio(Command):
     """Open a portfolio; self-trades and the kill switch go by account, which may have several."""
 
@@ -50,6 +54,7 @@ class OpenPortfolio(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class SetLimits(Command):
     """Set the risk limits of a portfolio; 0: the default of all without their own."""
 
@@ -69,6 +74,7 @@ class SetLimits(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class Deposit(Command):
     """Bring in settled cash; `transfer_id` comes back in the event."""
 
@@ -92,6 +98,7 @@ class Deposit(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class ReserveWithdrawal(Command):
     """First phase: hold settled, free cash under this transfer's id."""
 
@@ -115,6 +122,7 @@ class ReserveWithdrawal(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class EndWithdrawal(Command):
     """Second phase: complete (the cash leaves) or abandon (it is free again)."""
 
@@ -134,6 +142,7 @@ class EndWithdrawal(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class TransferCash(Command):
     """Move settled, free cash from one portfolio to another."""
 
@@ -165,6 +174,7 @@ class TransferCash(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class DepositUnits(Command):
     """Bring in settled units that cost this much."""
 
@@ -199,6 +209,7 @@ class DepositUnits(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class TransferUnits(Command):
     """Move settled, free units (oldest first) with their cost; to portfolio 0: out of the venue."""
 
@@ -233,6 +244,7 @@ class TransferUnits(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class PlaceOrder(Command):
     """Place one order."""
 
@@ -250,6 +262,7 @@ class PlaceOrder(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class PlaceGroup(Command):
     """Place orders that depend on each other; all are accepted or none.
 
@@ -274,6 +287,7 @@ class PlaceGroup(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class ReplaceOrder(Command):
     """Change an order in place; 0 leaves a field as it is.
 
@@ -321,6 +335,7 @@ class ReplaceOrder(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class CancelOrder(Command):
     """Cancel one order; of an OCO, both. portfolio_id 0 is the venue itself."""
 
@@ -340,6 +355,7 @@ class CancelOrder(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class MassCancel(Command):
     """Cancel all orders that match every id given; 0 matches all."""
 
@@ -368,6 +384,7 @@ class MassCancel(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class SetKillSwitch(Command):
     """On: cancel every order of the account (0: the venue) and refuse new ones until it is off."""
 
@@ -387,6 +404,7 @@ class SetKillSwitch(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class SetPhase(Command):
     """Move an instrument (0: all that can) to a phase; leaving a call holds its auction."""
 
@@ -406,6 +424,7 @@ class SetPhase(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class SetBands(Command):
     """Set limit down and limit up by hand until the next open; 0: no bound."""
 
@@ -429,6 +448,7 @@ class SetBands(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class AdvanceTime(Command):
     """Let time pass: GTD orders whose time has come expire. Every other command does so too."""
 
@@ -444,6 +464,7 @@ class AdvanceTime(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class AdvanceDay(Command):
     """Begin a settlement day: settle what is due, start daily limits anew."""
 
@@ -461,6 +482,7 @@ class AdvanceDay(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class SplitInstrument(Command):
     """Make `numerator` units of every `denominator`; its open orders are cancelled."""
 
@@ -484,6 +506,7 @@ class SplitInstrument(Command):
         )
 
 
+@mypyc_attr(acyclic=True)
 class PayDividend(Command):
     """Pay amount_numerator / amount_denominator minor units for each unit held, rounded down."""
 

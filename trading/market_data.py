@@ -12,6 +12,8 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from trading.account_events import AuctionHeld, BandsChanged, InstrumentListed, PhaseChanged
 from trading.event_base import Event
 from trading.instruments import CLOSED, Instrument, instrument_of
@@ -40,6 +42,7 @@ AUCTION: Final = 3
 LISTED: Final = 4
 
 
+@mypyc_attr(acyclic=True)
 class PublicOrder:
     """An order as others may see it; its place in the queue is its level's matter."""
 
@@ -93,6 +96,7 @@ class PublicSide:
         del self.prices[bisect_left(self.prices, price_ticks)]
 
 
+@mypyc_attr(acyclic=True)
 class OrderChange:
     """One step of the order-by-order book; an order that is ADDED stands last at its price.
 
@@ -169,6 +173,7 @@ class PublicBook:
         self.touched[(order.side, order.price_ticks)] = True
 
 
+@mypyc_attr(acyclic=True)
 class Trade:
     """A trade as others may see it; of an auction's, no side was the aggressor."""
 
@@ -189,6 +194,7 @@ class Trade:
         self.is_auction: Final[bool] = is_auction
 
 
+@mypyc_attr(acyclic=True)
 class Status:
     """The market's rules changed: its phase or bands, or an auction was held.
 
@@ -217,6 +223,7 @@ class Status:
         self.units: Final[int] = units
 
 
+@mypyc_attr(acyclic=True)
 class Top:
     """Best bid and offer; price, units and number of orders are 0 where a side is empty."""
 
@@ -240,6 +247,7 @@ class Top:
         )
 
 
+@mypyc_attr(acyclic=True)
 class LevelChange:
     """What a price shows now; units and count 0: the level is gone."""
 
@@ -250,6 +258,7 @@ class LevelChange:
         self.count: Final[int] = count
 
 
+@mypyc_attr(acyclic=True)
 class Update:
     """Everything that changed for one instrument since the last one of it.
 

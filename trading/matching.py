@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from trading.book import BookOrder, HalfBook
 from trading.orders import ALLOW, CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT
 
@@ -24,6 +26,7 @@ DECREMENTED: Final = 5
 _KEPT: Final = 256
 
 
+@mypyc_attr(acyclic=True)
 class Step:
     """One thing that happened while an order was matched.
 

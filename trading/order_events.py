@@ -2,10 +2,13 @@
 
 from typing import ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from trading.event_base import Event
 from trading.terms import NewOrder
 
 
+@mypyc_attr(acyclic=True)
 class OrderAccepted(Event):
     """An order got its number (dense, in order of acceptance) and its reservations.
 
@@ -57,6 +60,7 @@ class OrderAccepted(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderRejected(Event):
     """A new order, or a whole group, was refused and left no trace but this."""
 
@@ -77,6 +81,7 @@ class OrderRejected(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderRested(Event):
     """An order shows these units at the back of its price's queue: new, triggered, refilled."""
 
@@ -112,6 +117,7 @@ class OrderRested(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderFilled(Event):
     """A trade. In an auction the maker is the older order of the two.
 
@@ -177,6 +183,7 @@ class OrderFilled(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderCancelled(Event):
     """An order ended with these units unfilled."""
 
@@ -209,6 +216,7 @@ class OrderCancelled(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderExpired(Event):
     """An order's time in force ended with these units unfilled."""
 
@@ -241,6 +249,7 @@ class OrderExpired(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderReduced(Event):
     """An order lost units without trading them and works on with what remains."""
 
@@ -273,6 +282,7 @@ class OrderReduced(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderReplaced(Event):
     """An order was changed in place; where it lost its priority, `OrderRested` follows.
 
@@ -321,6 +331,7 @@ class OrderReplaced(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderTriggered(Event):
     """A stop was elected by a trade and now works at this limit."""
 
@@ -341,6 +352,7 @@ class OrderTriggered(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class OrderActivated(Event):
     """A held order of a group was let go with this quantity, in the state OPEN or UNTRIGGERED."""
 
@@ -376,6 +388,7 @@ class OrderActivated(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class ActivationRefused(Event):
     """A held order could not be let go and is REJECTED."""
 
@@ -396,6 +409,7 @@ class ActivationRefused(Event):
         )
 
 
+@mypyc_attr(acyclic=True)
 class StopMoved(Event):
     """A trailing stop followed the market; `extreme_ticks` is the high- or low-water mark."""
 

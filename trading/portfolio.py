@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 from trading.exact import scaled_down
 from trading.terms import Limits
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from trading.live import Market, Order
 
 
+@mypyc_attr(acyclic=True)
 class Lot:
     """Units opened together and what they cost (of a short: brought in)."""
 

@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from trading.orders import CANCEL_NEWEST
 
 
+@mypyc_attr(acyclic=True)
 class NewOrder:
     """What a trader wants: see `orders` for the numbers.
 
@@ -84,6 +87,7 @@ class NewOrder:
         return f"NewOrder{self.as_tuple()!r}"
 
 
+@mypyc_attr(acyclic=True)
 class Limits:
     """What a portfolio may do; 0 means no limit, and `may_short` 0 means no.
 

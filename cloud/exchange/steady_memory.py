@@ -5,9 +5,10 @@ second, and it comes again with every quarter more. Here, what survives a full c
 aside (`gc.freeze`) and not looked at again, so each looks only at what is new. What is set aside
 and becomes garbage in a cycle later stays until the next day begins, when all is looked at once.
 
-And it looks less often. A thousand orders on their way are some thirty thousand objects, of which
-nearly all are gone a moment later without anybody's search: looking every 700 objects, as Python
-does by itself, finds them three times each and takes a sixth of all that an order costs.
+And it looks less often. A thousand orders on their way are some thirty thousand objects (fewer
+where the engine is compiled: its own are not looked at), of which nearly all are gone a moment
+later without anybody's search: looking every 700 objects, as Python does by itself, finds them
+three times each and takes a sixth of all that an order costs.
 """
 
 import gc

@@ -59,6 +59,40 @@ def test_the_compiled_engine_does_exactly_what_the_plain_one_does():
     assert compiled == plain
 
 
+DEEP = """
+import gc
+import trading.engine
+from trading.events import DayAdvanced
+
+assert trading.engine.__file__.endswith(".so")
+assert not gc.is_tracked(DayAdvanced(1, 1))
+for _ in range(100):
+    inner = None
+    for number in range(300):
+        inner = [inner, DayAdvanced(number, number)]
+    del inner
+    gc.collect()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_events_that_end_deep_inside_others_leave_the_memory_in_order():
+    try:
+        folder = compiled_folder()
+    except CompileError as problem:
+        pytest.skip(str(problem))
+    # Development mode looks at the bytes around each piece of memory.
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", DEEP],
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_program_is_told_of_a_compiled_engine_only_where_these_sources_were_compiled(
     tmp_path, monkeypatch
 ):
