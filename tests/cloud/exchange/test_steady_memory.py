@@ -18,6 +18,13 @@ def test_what_survives_is_set_aside_and_given_back_in_the_end() -> None:
     assert list(gc.callbacks) == callbacks
 
 
+def test_how_often_new_objects_are_looked_at_is_given_back_in_the_end() -> None:
+    before = gc.get_threshold()
+    with steady_memory(50_000):
+        assert gc.get_threshold() == (50_000, *before[1:])
+    assert gc.get_threshold() == before
+
+
 def test_garbage_in_cycles_is_still_found() -> None:
     class Node:
         found = 0
