@@ -82,13 +82,18 @@ class Reading:
                 look_at_all_once()
 
 
-async def open_reading(connection: Connection, place: int) -> Reading:
+async def open_reading(
+    connection: Connection, place: int, lookback: timedelta = LOOKBACK
+) -> Reading:
     """A reading for what comes behind `place`, the end of a batch; from the newest good snapshot.
+
+    lookback: how long before `place` the observer begins; with less than LOOKBACK, patterns that
+        began before it are not found.
 
     Raises:
         OSError, asyncpg.PostgresError: the database cannot be asked.
     """
-    start = int(await connection.fetchval(_START, place, LOOKBACK) or 0)
+    start = int(await connection.fetchval(_START, place, lookback) or 0)
     with uncollected():
         replica = await restored(connection, start)
     return Reading(replica.engine, start=start, place=place)

@@ -10,14 +10,16 @@ others stand by.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from cloud.exchange.journal import JournalError
 from cloud.exchange.leader import Connection, open_candidate
 from cloud.exchange.recovery import rows_after
 from cloud.exchange.surveillance import metrics
-from cloud.exchange.surveillance.reading import Reading, open_reading
+from cloud.exchange.surveillance.reading import LOOKBACK, Reading, open_reading
 from cloud.exchange.surveillance.watched import Watched
 from cloud.kit.outages import is_passing
 
@@ -55,6 +57,7 @@ class Watch:
         self._watched = watched
         self._sleep = sleep
         self._failures = 0
+        self._lookback = LOOKBACK
         self._reached = 0
         """The first command of the last batch that was ever tried."""
         self._stored = 0
@@ -74,6 +77,10 @@ class Watch:
                     # Our bug, or a journal that is not what it was: going on would be guessing.
                     metrics.FAILURE.inc()
                     log.exception("surveillance_failed", reached=self._reached)
+                    if isinstance(error, JournalError) and self._reached <= self._stored:
+                        # Another version of the engine wrote what lies before the place. A
+                        # snapshot at the place leads on, as it does for the exchange itself.
+                        self._lookback = timedelta(0)
                 else:
                     metrics.OUTAGE.inc()
                     if self._failures == 1:
@@ -84,7 +91,7 @@ class Watch:
 
     async def _watch(self, connection: Connection) -> None:
         place = await self._watched.place()
-        reading = await open_reading(connection, place)
+        reading = await open_reading(connection, place, self._lookback)
         self._stored, self._stored_s = place, time.monotonic()
         log.info("surveillance_watches", place=place, begins=reading.sequence)
         metrics.WATCHING.set(1)
@@ -98,7 +105,7 @@ class Watch:
             await self._show_lag(connection, reading, is_at_end=len(rows) < ROWS_AT_ONCE)
             await self._store(reading)
             if reading.sequence >= self._reached:
-                self._failures = 0
+                self._failures, self._lookback = 0, LOOKBACK
             if len(rows) < ROWS_AT_ONCE:
                 await self._sleep(POLL_S)
 

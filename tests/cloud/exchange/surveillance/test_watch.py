@@ -14,10 +14,12 @@ from cloud.events.wire import wire as wire_events
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.surveillance import metrics
 from cloud.exchange.surveillance.findings import Finding
+from cloud.exchange.surveillance.reading import LOOKBACK
 from cloud.exchange.surveillance.tape import Fill
 from cloud.exchange.surveillance.wash import WashDetector
 from cloud.exchange.surveillance.watch import APPLICATION, POLL_S, STAND_BY_S, Watch
 from cloud.exchange.surveillance.watched import Watched
+from cloud.exchange.take_snapshot import take
 from cloud.exchange.venue.acts import VenueDesk
 from cloud.exchange.venue.lost_acts import LostActs
 from cloud.kit.feature import Kit, ProcessRole
@@ -307,6 +309,36 @@ async def test_pauses_grow_while_the_same_batch_fails_and_end_with_the_trouble(
     assert pauses == [1, 2, 4, 8]
     stored = await pool.fetch("SELECT key FROM surveillance_findings")
     assert {row[0] for row in stored} == {finding.key for finding in one_pass(batches)}
+
+
+async def test_what_another_version_wrote_before_its_place_is_passed_over_by_a_snapshot(
+    kit: Kit,
+) -> None:
+    batches, engine = suspicious_batches(5), Engine()
+    pool, half = kit.database.pool, len(batches) // 2
+    async with pool.acquire() as connection:
+        await store_batches(connection, batches[:half], engine)
+    await take(kit.settings.database_url, kit.clock.now())
+    place, at_ns = engine.sequence, engine.venue.at_ns
+    realtime = Realtime(kit, wire_events(kit)[1])
+    watched = Watched(kit.database, kit.ids, realtime.notices)
+    await watched.advance(place, at_ns, [], [])
+    await pool.execute("UPDATE exchange_journal SET events_hash = $1", b"x" * 16)
+    async with pool.acquire() as connection:
+        await store_batches(connection, batches[half:], engine)
+    task = asyncio.create_task(Watch(kit.settings.database_url, watched, no_pause).run())
+    await until_equal(pool, "SELECT sequence FROM exchange_watched", engine.sequence)
+    task.cancel()
+    await asyncio.wait([task])
+    stored = await pool.fetch("SELECT key FROM surveillance_findings")
+    minutes_later = at_ns + LOOKBACK.total_seconds() * 1e9
+    later = {one.key for one in one_pass(batches) if one.first_at_ns > minutes_later}
+    assert len(later) > 5
+    assert later <= {row[0] for row in stored}
+
+
+async def no_pause(_: float) -> None:
+    await asyncio.sleep(0.01)
 
 
 async def test_a_broken_connection_is_an_interruption_and_no_more(
