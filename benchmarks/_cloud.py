@@ -111,6 +111,13 @@ def running_cloud(engines: Engines, roles: str) -> Iterator[str]:
             process.wait()
 
 
+@contextlib.contextmanager
+def running_surveillance(engines: Engines) -> Iterator[str]:
+    """The venue's watcher, which `curb up` runs beside the cloud; gives its address."""
+    with running_cloud(engines, "surveillance") as address:
+        yield address
+
+
 def _wait_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
     while not _is_answering(f"http://{LOOPBACK}:{port}/healthz"):

@@ -1,9 +1,9 @@
 """From the match of two orders to a thousand subscribers of the data stream hearing of it.
 
-One process of the cloud (role exchange) on a PostgreSQL as durable as in production. A thousand
-WebSockets, in a process of their own, are subscribed to trades, quotes and the book of one symbol;
-a trader in a third one sends orders that trade at once, at a steady rate with some jitter, over
-order entry. All of them share this machine's cores.
+One process of the cloud (role exchange), with surveillance beside it, on a PostgreSQL as durable as
+in production. A thousand WebSockets, in a process of their own, are subscribed to trades, quotes
+and the book of one symbol; a trader in another one sends orders that trade at once, at a steady
+rate with some jitter, over order entry. All of them share this machine's cores.
 `p..._ms`: from the time of the match, as the trade's message says it, to each subscriber's having
 the message: its commit, which must come first, is within. `sent_p..._ms`: from the order's being
 sent. The times are of the machine's wall clock, which all its processes share.
@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines
+from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines, running_surveillance
 from benchmarks._data_clients import Heard, Order
 from benchmarks._venue import MIDDLE_TICKS, TICK, Trader, prepare, rest
 from trading.orders import BUY, SELL
@@ -38,7 +38,7 @@ def run() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as scratch, running_engines() as engines:
         report = Path(scratch, "heard.json")
         trader = asyncio.run(_prepare(engines))
-        with running_cloud(engines, "exchange") as address:
+        with running_cloud(engines, "exchange") as address, running_surveillance(engines):
             order = Order(
                 url=address.replace("http", "ws", 1) + "/v2/curb",
                 key=trader.key,

@@ -1,12 +1,13 @@
 """From the order that fills to the position and the profit that its trader sees.
 
-One process of the cloud (roles api, exchange, relay) on durable PostgreSQL and Valkey, with other
-traders' orders arriving at a steady rate beside it. Each of the watched traders sends an order that
-trades at once, over order entry, and is timed from just before it is sent: to its acknowledgement,
-to the fill on `trade_updates`, to the new units and their profit on the `portfolio` stream, and to
-the answer of `GET /v2/positions/{symbol}` that shows them, asked for as soon as the acknowledgement
-is there. So all times hold the order's own way in, its match and its commit. What is shown is
-reckoned again by the client: `wrong` counts where it differs. All share this machine's cores.
+One process of the cloud (roles api, exchange, relay), with surveillance beside it, on durable
+PostgreSQL and Valkey; other traders' orders arrive at a steady rate. Each of the watched traders
+sends an order that trades at once, over order entry, and is timed from just before it is sent: to
+its acknowledgement, to the fill on `trade_updates`, to the new units and their profit on the
+`portfolio` stream, and to the answer of `GET /v2/positions/{symbol}` that shows them, asked for as
+soon as the acknowledgement is there. So all times hold the order's own way in, its match and its
+commit. What is shown is reckoned again by the client: `wrong` counts where it differs. All share
+this machine's cores.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines
+from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines, running_surveillance
 from benchmarks._order_client import Plan
 from benchmarks._venue import MIDDLE_TICKS, TICK, Trader, prepare, rest
 from trading.orders import BUY, SELL
@@ -62,6 +63,7 @@ def run() -> dict[str, float]:
         traders = asyncio.run(_prepare(engines))
         with (
             running_cloud(engines, "api,exchange,relay") as address,
+            running_surveillance(engines),
             subprocess.Popen(
                 [sys.executable, "-m", "benchmarks._order_client"],
                 cwd=ROOT,

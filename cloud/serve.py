@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 import socket
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 GRACE_S = 5
 SERVING = (ProcessRole.API, ProcessRole.EXCHANGE)
 STUCK_CLIENT_MS = 30_000
+SURVEILLANCE_NICE = 10
 
 
 class Server(uvicorn.Server):
@@ -41,6 +43,9 @@ def serve(settings: Settings, roles: frozenset[ProcessRole], host: str, port: in
     port: 0 lets the system choose; the log line `serving` says which.
     """
     set_up_logs(settings)
+    if ProcessRole.SURVEILLANCE in roles:
+        # The venue's orders go first.
+        os.nice(SURVEILLANCE_NICE)
     _allow_many_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, roles, host, port))
@@ -71,11 +76,15 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
         gc.freeze()
         _stop_on_signals(server)
         log.info("serving", roles=sorted(roles), host=host, port=listener.getsockname()[1])
-        is_exchange = ProcessRole.EXCHANGE in roles
-        with steady_memory() if is_exchange else contextlib.nullcontext():
+        with _memory_of(roles):
             async with running(kit, features, roles):
                 await server.serve(sockets=[listener])
     log.info("stopped")
+
+
+def _memory_of(roles: frozenset[ProcessRole]) -> contextlib.AbstractContextManager[None]:
+    has_engine = not roles.isdisjoint((ProcessRole.EXCHANGE, ProcessRole.SURVEILLANCE))
+    return steady_memory() if has_engine else contextlib.nullcontext()
 
 
 def _allow_many_connections() -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 
 from launcher.data_folder import DataFolder
 from launcher.finding import Finding
+from launcher.ports import LOOPBACK
 from launcher.services import answers
 from launcher.settings import given_settings, is_given
 from launcher.status import read_sites
+from launcher.venue_status import read_surveillance, surveillance_line
 
 _WITHIN_S = 5.0
 _SLOW_MS = 50.0
 _SITE_SILENT_S = 15.0
+_WATCHER_BEHIND_S = 60.0
 
 
 def ask_running_system(folder: DataFolder) -> list[Finding]:
@@ -27,7 +30,7 @@ def ask_running_system(folder: DataFolder) -> list[Finding]:
         for name in ("CURB_DATABASE_URL", "CURB_REDIS_URL", "CURB_MQTT_URL")
     }
     findings = asyncio.run(_ask_all(settings, folder / "cloud" / "ca"))
-    return [*findings, _web(folder), *_sites(folder)]
+    return [*findings, _web(folder), _surveillance(folder), *_sites(folder)]
 
 
 def _web(folder: DataFolder) -> Finding:
@@ -38,6 +41,13 @@ def _web(folder: DataFolder) -> Finding:
         return Finding("web API", is_ok=True, says=f"Ready on port {port} ({took_ms:.0f} ms).")
     fix = f"Look at `curb status` and {folder.log_path('cloud')}."
     return Finding("web API", is_ok=False, says=f"Not ready on port {port}.", fix=fix)
+
+
+def _surveillance(folder: DataFolder) -> Finding:
+    watcher = read_surveillance(f"http://{LOOPBACK}:{folder.port('surveillance')}")
+    is_ok = watcher is not None and watcher["watches"] and watcher["behind_s"] < _WATCHER_BEHIND_S
+    fix = "" if is_ok else f"Look at `curb status` and {folder.log_path('surveillance')}."
+    return Finding("surveillance", is_ok=is_ok, says=surveillance_line(watcher), fix=fix)
 
 
 def _sites(folder: DataFolder) -> Iterator[Finding]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from launcher.data_folder import DataFolder, default_data_folder
 from launcher.errors import NotRunningError
-from launcher.venue_status import read_venue, venue_line
+from launcher.ports import LOOPBACK
+from launcher.venue_status import read_surveillance, read_venue, surveillance_line, venue_line
 
 
 def read_status(data: Path | None) -> dict[str, Any]:
-    """The running system: `pid`, `data`, `started_at`, `is_up`, `urls`, `children`, `venue`.
+    """The running system: `pid`, `data`, `started_at`, `is_up`, `urls`, `children`, `venue`, ...
 
     Raises:
         NotRunningError: nothing runs on that folder.
@@ -24,7 +25,12 @@ def read_status(data: Path | None) -> dict[str, Any]:
     known = {"pid": pid, "data": str(folder.path), "is_up": False, "sites": read_sites(folder)}
     running: dict[str, Any] = known | folder.read("running.json")
     base_url = running.get("urls", {}).get("Web API", "").removesuffix("/api/v1")
-    return running | {"venue": read_venue(base_url) if running["is_up"] else None}
+    is_up = running["is_up"]
+    watcher_url = f"http://{LOOPBACK}:{folder.remembered_port('surveillance')}"
+    return running | {
+        "venue": read_venue(base_url) if is_up else None,
+        "surveillance": read_surveillance(watcher_url) if is_up else None,
+    }
 
 
 def read_sites(folder: DataFolder) -> list[dict[str, Any]]:
@@ -58,6 +64,7 @@ def print_status(status: dict[str, Any]) -> None:
     console.print(table)
     if status["is_up"]:
         console.print(venue_line(status["venue"]), soft_wrap=True)
+        console.print(surveillance_line(status["surveillance"]), soft_wrap=True)
     for site in status["sites"]:
         online = sum(bool(gate["online"]) for gate in site["gates"].values())
         link = "reaches the cloud" if site["cloud_in_touch"] else "does not reach the cloud"

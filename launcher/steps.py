@@ -122,7 +122,7 @@ def _revision(server: Postgres | None) -> str:
 
 
 def start_cloud(system: System) -> None:
-    """The cloud in all its roles, in one process: two would only share the same cores."""
+    """The cloud in all its roles but one, in one process: two would only share the same cores."""
     port = system.folder.port("http")
     cloud = PythonProgram(
         "cloud",
@@ -152,6 +152,23 @@ def start_cloud(system: System) -> None:
     system.urls["Live updates"] = base.replace("http", "ws", 1) + "/ws"
     system.urls["Trading API"] = f"{base}/v2"
     system.urls["Metrics"] = f"{base}/metrics"
+
+
+def start_surveillance(system: System) -> None:
+    """The venue's watcher, in a process of its own so that no order waits for it."""
+    choose_engine_port(system.folder, "surveillance", is_fixed=False)
+    port = system.folder.port("surveillance")
+    watcher = PythonProgram(
+        "surveillance",
+        "cloud",
+        ("--roles", "surveillance", "--host", LOOPBACK, "--port", str(port)),
+        log_path=system.folder.log_path("surveillance"),
+        variables={**system.variables, **compiled_variables()},
+        is_up=lambda: answers(port, "/readyz"),
+    )
+    # Nothing needs it to go on; it is waited for with the next program.
+    system.supervisor.launch(watcher)
+    system.note(is_up=False)
 
 
 def fill_demo(system: System) -> None:

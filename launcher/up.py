@@ -30,6 +30,7 @@ STEPS: tuple[tuple[str, Callable[[System], None]], ...] = (
     ("Cloud broker", steps.start_cloud_broker),
     ("Database migrations", steps.migrate),
     ("Cloud", steps.start_cloud),
+    ("Surveillance", steps.start_surveillance),
     ("Demo accounts", steps.fill_demo),
     ("Demo market", market_steps.build_demo_market),
     ("Demo car park", site_steps.build_demo_site),

@@ -9,16 +9,17 @@ from urllib.parse import urlsplit
 
 _WITHIN_S = 2.0
 _SAMPLE_S = 0.5
-_PREFIX = "curb_exchange_"
+_VENUE = "curb_exchange_"
+_SURVEILLANCE = "curb_surveillance_"
 
 
-def figures_in(text: str) -> dict[str, float]:
-    """The exchange's figures without labels, by name without the prefix."""
+def figures_in(text: str, prefix: str = _VENUE) -> dict[str, float]:
+    """Figures without labels of that prefix, by name without it."""
     found = {}
     for line in text.splitlines():
         name, _, value = line.partition(" ")
-        if name.startswith(_PREFIX) and "{" not in name:
-            found[name.removeprefix(_PREFIX)] = float(value)
+        if name.startswith(prefix) and "{" not in name:
+            found[name.removeprefix(prefix)] = float(value)
     return found
 
 
@@ -69,13 +70,43 @@ def venue_line(venue: dict[str, Any] | None) -> str:
     )
 
 
-def _figures(base_url: str) -> dict[str, float]:
+def read_surveillance(base_url: str) -> dict[str, Any] | None:
+    """How far behind the venue its watcher is; None: it does not answer.
+
+    `watches`: whether it works; else another process does, or it starts, or waits for something.
+    """
+    figures = _figures(base_url, _SURVEILLANCE)
+    if not figures:
+        return None
+    return {
+        "watches": figures.get("watching") == 1,
+        "sequence": int(figures.get("sequence", 0)),
+        "behind_commands": int(figures.get("behind_commands", 0)),
+        "behind_s": round(figures.get("behind_seconds", 0.0), 1),
+    }
+
+
+def surveillance_line(watcher: dict[str, Any] | None) -> str:
+    """The same for people."""
+    if watcher is None:
+        return "Surveillance does not answer."
+    if not watcher["watches"]:
+        return "Surveillance stands by here: another process watches, or it starts."
+    if not watcher["behind_commands"]:
+        return "Surveillance has seen everything."
+    return (
+        f"Surveillance is {watcher['behind_commands']} commands behind the venue "
+        f"({watcher['behind_s']:.1f} s)."
+    )
+
+
+def _figures(base_url: str, prefix: str = _VENUE) -> dict[str, float]:
     parts = urlsplit(base_url)
     link = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_WITHIN_S)
     try:
         with closing(link):
             link.request("GET", "/metrics")
             answer = link.getresponse()
-            return figures_in(answer.read().decode()) if answer.status == 200 else {}
+            return figures_in(answer.read().decode(), prefix) if answer.status == 200 else {}
     except (OSError, http.client.HTTPException):
         return {}

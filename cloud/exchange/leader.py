@@ -96,8 +96,12 @@ class Lead:
 
 
 @asynccontextmanager
-async def open_candidate(database_url: str) -> AsyncIterator[Connection]:
-    """A connection that can hold the lock; it ends, and the lock with it, when the block ends.
+async def open_candidate(
+    database_url: str, application: str = APPLICATION
+) -> AsyncIterator[Connection]:
+    """A connection that can hold a lock; it ends, and the lock with it, when the block ends.
+
+    application: what the database lists it as.
 
     Raises:
         OSError, asyncpg.PostgresError: the database cannot be reached.
@@ -105,7 +109,7 @@ async def open_candidate(database_url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(
         database_url,
         server_settings={
-            "application_name": APPLICATION,
+            "application_name": application,
             "timezone": "UTC",
             "statement_timeout": str(_STATEMENT_TIMEOUT_MS),
             "idle_in_transaction_session_timeout": str(_STATEMENT_TIMEOUT_MS),

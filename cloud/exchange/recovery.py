@@ -14,9 +14,10 @@ from typing import Any, Final, Protocol
 import structlog
 
 from cloud.exchange import journal
-from cloud.exchange.journal import JournalError
+from cloud.exchange.journal import Entry, JournalError
 from cloud.exchange.uncollected import uncollected
 from trading import Engine
+from trading.event_base import Event
 from trading.snapshot import SnapshotError
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ _TAIL: Final = """
 _SNAPSHOT: Final = """
     SELECT sequence, state_hash, data,
         EXISTS (SELECT FROM exchange_journal WHERE last_sequence = sequence) AS is_ours
-    FROM exchange_snapshots WHERE sequence < $1 ORDER BY sequence DESC LIMIT 1
+    FROM exchange_snapshots WHERE sequence <= $1 ORDER BY sequence DESC LIMIT 1
 """
 _SEQUENCE_MAX: Final = (1 << 63) - 1
 
@@ -66,7 +67,7 @@ class Replica:
             JournalError: it has a gap, or its batches do not do what they did.
         """
         before = self.engine.sequence
-        rows = await self._after(reader, before)
+        rows = await rows_after(reader, before, _ROWS_AT_ONCE)
         while rows:
             # The next rows are fetched while these are applied, beside the event loop: a long
             # journal must not keep this process from answering.
@@ -74,35 +75,43 @@ class Replica:
             if len(rows) < _ROWS_AT_ONCE:
                 await applying
                 break
-            fetching = self._after(reader, int(rows[-1]["last_sequence"]))
+            fetching = rows_after(reader, int(rows[-1]["last_sequence"]), _ROWS_AT_ONCE)
             rows, _ = await asyncio.gather(fetching, applying)
         return self.engine.sequence - before
 
-    @staticmethod
-    async def _after(reader: Reader, sequence: int) -> list[Row]:
-        return await reader.fetch(_TAIL, sequence, _ROWS_AT_ONCE)
+
+async def rows_after(reader: Reader, sequence: int, count: int) -> list[Row]:
+    """The journal's next batches behind that command, at most so many."""
+    return await reader.fetch(_TAIL, sequence, count)
 
 
 def replay(engine: Engine, rows: Sequence[Row]) -> None:
-    """Apply batches as they are stored in the journal.
+    """Apply batches as they are stored in the journal; raises as `replayed`."""
+    for row in rows:
+        replayed(engine, row)
+
+
+def replayed(engine: Engine, row: Row) -> tuple[list[Entry], list[list[Event]]]:
+    """Apply one batch of the journal; gives what was stored, and what each command caused.
 
     Raises:
-        JournalError: one does not follow, cannot be read, or does not do what it did.
+        JournalError: it does not follow, cannot be read, or does not do what it did.
     """
-    for row in rows:
-        first, last = row["first_sequence"], row["last_sequence"]
-        if first != engine.sequence + 1:
-            raise JournalError(
-                f"The journal goes on with command {first} behind command {engine.sequence}."
-            )
-        commands = [entry.command for entry in journal.split_entries(row["commands"])]
-        if last - first + 1 != len(commands):
-            raise JournalError(f"The batch of {first} to {last} has {len(commands)} commands.")
-        if journal.hash_of(engine.apply_batch(commands)) != row["events_hash"]:
-            raise JournalError(
-                f"Commands {first} to {last} do not cause the events they caused. The engine or "
-                "the journal was changed; start the version that wrote it."
-            )
+    first, last = row["first_sequence"], row["last_sequence"]
+    if first != engine.sequence + 1:
+        raise JournalError(
+            f"The journal goes on with command {first} behind command {engine.sequence}."
+        )
+    entries = journal.split_entries(row["commands"])
+    if last - first + 1 != len(entries):
+        raise JournalError(f"The batch of {first} to {last} has {len(entries)} commands.")
+    events = engine.apply_batch([entry.command for entry in entries])
+    if journal.hash_of(events) != row["events_hash"]:
+        raise JournalError(
+            f"Commands {first} to {last} do not cause the events they caused. The engine or "
+            "the journal was changed; start the version that wrote it."
+        )
+    return entries, events
 
 
 async def recover(reader: Reader, clock: Callable[[], float] = time.perf_counter) -> Replica:
@@ -113,24 +122,24 @@ async def recover(reader: Reader, clock: Callable[[], float] = time.perf_counter
     """
     started_s = clock()
     with uncollected():
-        replica = await _from_snapshot(reader)
-        replayed = await replica.follow(reader)
+        replica = await restored(reader)
+        count = await replica.follow(reader)
     log.info(
         "exchange_recovered",
         sequence=replica.engine.sequence,
         snapshot_sequence=replica.snapshot_sequence,
-        replayed=replayed,
+        replayed=count,
         orders=len(replica.engine.venue.orders),
         took_s=round(clock() - started_s, 3),
     )
     return replica
 
 
-async def _from_snapshot(reader: Reader) -> Replica:
-    """From the newest snapshot that is good; from nothing when none is."""
-    sequence = _SEQUENCE_MAX
-    while (row := await reader.fetchrow(_SNAPSHOT, sequence)) is not None:
+async def restored(reader: Reader, until: int = _SEQUENCE_MAX) -> Replica:
+    """From the newest good snapshot that has no later command; from nothing when none is."""
+    while (row := await reader.fetchrow(_SNAPSHOT, until)) is not None:
         sequence = int(row["sequence"])
+        until = sequence - 1
         problem = _problem(row)
         if problem:
             log.error("exchange_snapshot_skipped", sequence=sequence, problem=problem)

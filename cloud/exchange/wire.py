@@ -143,7 +143,7 @@ def _running_the_venue(exchange: Exchange) -> tuple[Feature, ...]:
     return (
         venue.wire(kit, sequencer, desk),
         limits.wire(kit, exchange.events, desk, exchange.realtime.notices),
-        surveillance.wire(kit, sequencer, exchange.realtime),
+        surveillance.wire(kit, exchange.realtime),
     )
 
 

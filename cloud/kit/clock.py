@@ -98,3 +98,8 @@ def to_ms(instant: datetime) -> int:
 def from_ms(instant_ms: int) -> datetime:
     """The aware UTC instant of so many milliseconds since the Unix epoch."""
     return _EPOCH + timedelta(milliseconds=instant_ms)
+
+
+def from_ns(instant_ns: int) -> datetime:
+    """The same of so many nanoseconds, to the microsecond, as the tables have it."""
+    return _EPOCH + timedelta(microseconds=instant_ns // 1_000)

@@ -33,6 +33,7 @@ class ProcessRole(StrEnum):
     RELAY = "relay"
     INGRESS = "ingress"
     EXCHANGE = "exchange"
+    SURVEILLANCE = "surveillance"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,12 @@ def test_roles_are_parsed_and_a_wrong_one_is_named():
             parse_roles(wrong)
 
 
+def test_surveillance_shares_its_process_with_nobody():
+    assert parse_roles("surveillance") == {ProcessRole.SURVEILLANCE}
+    with pytest.raises(SettingsError, match="goes with no other"):
+        parse_roles("exchange,surveillance")
+
+
 async def test_only_the_tasks_of_the_process_s_roles_run_and_end_with_it(kit: Kit):
     started: set[str] = set()
     ended: set[str] = set()

@@ -114,7 +114,7 @@ def test_it_says_where_everything_is_and_who_may_log_in(system):
     assert status["is_up"] is True
     names = [child["name"] for child in status["children"]]
     engines = ["postgres", "valkey", "cloud-broker"]
-    assert names == [*engines, "cloud", "site-broker", "edge-agent"]
+    assert names == [*engines, "cloud", "surveillance", "site-broker", "edge-agent"]
     assert status["urls"]["Web API"] in said
     for log_in in status["log_ins"]:
         assert log_in["email"] in said
@@ -220,12 +220,26 @@ def test_the_status_tells_of_the_venue(system):
     assert venue["instruments"] == 5
 
 
+def test_the_status_tells_of_surveillance_in_a_process_of_its_own(system):
+    status = system.status()
+    assert status["surveillance"]["watches"] is True
+    assert status["surveillance"]["behind_s"] < 60
+    pids = {child["name"]: child["pid"] for child in status["children"]}
+    watcher, cloud = (psutil.Process(pids[name]) for name in ("surveillance", "cloud"))
+    assert watcher.nice() > cloud.nice()
+    deadline = time.monotonic() + PATIENCE_S
+    while status["surveillance"]["sequence"] < status["venue"]["sequence"]:
+        assert time.monotonic() < deadline, status
+        status = system.status()
+
+
 def test_the_doctor_reaches_every_engine(system):
     done = curb("doctor", "--json", "--data", system.data)
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
     for name in ("database", "cache", "broker"):
         assert findings[f"{name} round trip"]["ok"], findings
     assert findings["web API"]["ok"]
+    assert findings["surveillance"]["ok"], findings
     assert findings["site elm-street"]["ok"], findings
     assert done.returncode == 0
 

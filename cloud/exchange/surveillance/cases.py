@@ -1,8 +1,6 @@
 """From findings to cases: stored once, however often the stream is read."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,16 +8,9 @@ from sqlmodel import col
 
 from cloud.exchange.surveillance.findings import PATTERNS, Finding
 from cloud.exchange.surveillance.tables import OPEN, CaseRow, FindingRow
-from cloud.kit.clock import from_ms
+from cloud.kit.clock import from_ns
 from cloud.kit.database import AsyncSession
 from cloud.kit.ids import Ids
-
-_EPOCH: Final = from_ms(0)
-
-
-def instant(at_ns: int) -> datetime:
-    """The engine's time as the tables have it, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=at_ns // 1_000)
 
 
 async def store(session: AsyncSession, ids: Ids, findings: Iterable[Finding]) -> list[CaseRow]:
@@ -42,8 +33,8 @@ async def _add(session: AsyncSession, ids: Ids, finding: Finding) -> CaseRow | N
             key=finding.key,
             case_id=case.id,
             sequence=finding.sequence,
-            first_at=instant(finding.first_at_ns),
-            at=instant(finding.at_ns),
+            first_at=from_ns(finding.first_at_ns),
+            at=from_ns(finding.at_ns),
             sentence=finding.sentence,
             trade_ids=list(finding.trade_ids),
             order_ids=list(finding.order_ids),
@@ -55,9 +46,9 @@ async def _add(session: AsyncSession, ids: Ids, finding: Finding) -> CaseRow | N
     if stored is None:
         return None
     case.findings += 1
-    case.first_at = min(case.first_at, instant(finding.first_at_ns))
-    if instant(finding.at_ns) >= case.last_at:
-        case.last_at = instant(finding.at_ns)
+    case.first_at = min(case.first_at, from_ns(finding.first_at_ns))
+    if from_ns(finding.at_ns) >= case.last_at:
+        case.last_at = from_ns(finding.at_ns)
         case.sentence = finding.sentence
     await session.flush()
     return case
@@ -86,8 +77,8 @@ async def _open_case(session: AsyncSession, ids: Ids, finding: Finding) -> CaseR
             other_account_id=finding.other_account_id,
             instrument_id=finding.instrument_id,
             state=OPEN,
-            first_at=instant(finding.first_at_ns),
-            last_at=instant(finding.at_ns),
+            first_at=from_ns(finding.first_at_ns),
+            last_at=from_ns(finding.at_ns),
             findings=0,
             sentence=finding.sentence,
         )

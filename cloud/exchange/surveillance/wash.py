@@ -5,6 +5,8 @@ it crosses with itself in an auction; two accounts pass the same units to and fr
 """
 
 from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from cloud.exchange.surveillance.findings import EVIDENCE_MAX, Finding, OncePerBucket, Rule
 from cloud.exchange.surveillance.tape import Fill
@@ -129,12 +131,13 @@ class WashDetector:
 
     def _round_trip(self, fill: Fill, window: _Window) -> Finding | None:
         limits = self._limits
-        there = window.ways[fill.seller, fill.buyer]
-        back = window.ways.get((fill.buyer, fill.seller))
+        seller, buyer = fill.seller, fill.buyer
+        there = window.ways[seller, buyer]
+        back = window.ways.get((buyer, seller))
         if back is None or min(there.trades, back.trades) < limits.each_way_min:
             return None
         units, trades = there.units + back.units, there.trades + back.trades
-        busiest = max(window.by_account[fill.seller], window.by_account[fill.buyer])
+        busiest = max(window.by_account[seller], window.by_account[buyer])
         if (
             trades < limits.trades_min
             or min(there.units, back.units) * BPS
@@ -143,22 +146,23 @@ class WashDetector:
             or not _are_near(there, back, limits.gap_bps)
         ):
             return None
-        one, other = sorted((fill.seller, fill.buyer))
+        one, other = sorted((seller, buyer))
         instrument = fill.instrument_id
         if not self._once.is_first(Rule.ROUND_TRIP, one, instrument, fill.at_ns, other):
             return None
-        parties = {one, other}
-        theirs = [past for past in window.fills if {past.seller, past.buyer} == parties]
+        # From both ends: a busy venue's window has hundreds of thousands in between.
+        first = next(_between(one, other, window.fills))
+        newest = islice(_between(one, other, reversed(window.fills)), EVIDENCE_MAX)
         return Finding(
             Rule.ROUND_TRIP,
             one,
             instrument,
             fill.sequence,
-            theirs[0].at_ns,
+            first.at_ns,
             fill.at_ns,
             f"Two accounts passed {units} units to and fro in {trades} trades and kept few.",
             other_account_id=other,
-            trade_ids=tuple(past.trade_id for past in theirs[-EVIDENCE_MAX:]),
+            trade_ids=tuple(past.trade_id for past in newest)[::-1],
             figures={
                 "trades": trades,
                 "there_units": there.units,
@@ -166,6 +170,11 @@ class WashDetector:
                 "busiest_units": busiest,
             },
         )
+
+
+def _between(one: int, other: int, fills: Iterable[Fill]) -> Iterator[Fill]:
+    parties = {one, other}
+    return (fill for fill in fills if {fill.maker_account, fill.taker_account} == parties)
 
 
 def _are_near(one: _Way, other: _Way, gap_bps: int) -> bool:

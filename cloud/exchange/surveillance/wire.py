@@ -2,26 +2,20 @@
 
 from litestar.di import NamedDependency
 
-from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.surveillance.room import ComplianceRoom
 from cloud.exchange.surveillance.routes import SurveillanceController
 from cloud.exchange.surveillance.service import ReviewList
-from cloud.exchange.surveillance.watch import Watch, catching_up_apart
+from cloud.exchange.surveillance.watch import Watch
 from cloud.exchange.surveillance.watched import Watched
 from cloud.kit.database import AsyncSession
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
 from cloud.realtime.wire import Realtime
 
 
-def wire(kit: Kit, sequencer: Sequencer, realtime: Realtime) -> Feature:
+def wire(kit: Kit, realtime: Realtime) -> Feature:
     """Routes, the dependency `review_list`, the room of compliance, and the watcher."""
     realtime.rooms.add(ComplianceRoom(kit.database))
-    watch = Watch(
-        sequencer,
-        Watched(kit.database, kit.ids, realtime.notices),
-        catch_up=catching_up_apart(kit.settings.database_url),
-        now=kit.clock.now,
-    )
+    watch = Watch(kit.settings.database_url, Watched(kit.database, kit.ids, realtime.notices))
 
     async def provide_review_list(session: NamedDependency[AsyncSession]) -> ReviewList:
         return ReviewList(session, acts=kit.acts, clock=kit.clock)
@@ -30,5 +24,5 @@ def wire(kit: Kit, sequencer: Sequencer, realtime: Realtime) -> Feature:
         "surveillance",
         routes=(SurveillanceController,),
         dependencies={"review_list": provide_review_list},
-        tasks=(NamedTask("surveillance", ProcessRole.EXCHANGE, watch.run),),
+        tasks=(NamedTask("surveillance", ProcessRole.SURVEILLANCE, watch.run),),
     )

@@ -2,7 +2,7 @@
 
 The act's row is stored first, then the sequencer is asked, then the outcome is stored. Its id and
 actor also travel in the journal (`source_of`), so that after a crash between any two of these
-steps the journal still tells what was done and by whom; see `surveillance/watch.py`.
+steps the journal still tells what was done and by whom; see `settling.py` and `lost_acts.py`.
 A kill switch does not wait for paperwork: there the sequencer is asked first.
 """
 
@@ -155,26 +155,27 @@ class VenueDesk:
         raise error(f"{(error.__doc__ or '').strip()} (The venue's reason: {word}.)")
 
     async def _store(self, session: AsyncSession, act: VenueAct, act_id: UUID) -> None:
-        # The watcher of the journal may have stored it already, if the process was that slow.
-        stored = await session.scalar(
-            insert(VenueActRow)
-            .values(
-                id=act_id,
-                asked_at=self._kit.clock.now(),
-                actor=act.actor,
-                kind=str(act.kind),
-                instrument_id=act.instrument_id,
-                account_id=act.account_id,
-                portfolio_id=act.portfolio_id,
-                reason=act.reason,
-                details=dict(act.details),
-                effective_on=act.effective_on,
-                state=ASKED,
-            )
-            .on_conflict_do_nothing()
-            .returning(col(VenueActRow.id))
+        row = insert(VenueActRow).values(
+            id=act_id,
+            asked_at=self._kit.clock.now(),
+            actor=act.actor,
+            kind=str(act.kind),
+            instrument_id=act.instrument_id,
+            account_id=act.account_id,
+            portfolio_id=act.portfolio_id,
+            reason=act.reason,
+            details=dict(act.details),
+            effective_on=act.effective_on,
+            state=ASKED,
         )
-        if stored is None and act.effective_on is not None:
+        if act.effective_on is None:
+            # The watcher of the journal may have stored it already, but does not know the reason.
+            known = {"reason": row.excluded.reason, "details": row.excluded.details}
+            row = row.on_conflict_do_update(index_elements=[col(VenueActRow.id)], set_=known)
+        else:
+            row = row.on_conflict_do_nothing()
+        stored = await session.scalar(row.returning(col(VenueActRow.id)))
+        if stored is None:
             raise CorporateActionExistsError(
                 f"There is a {act.kind} of {act.subject} on {act.effective_on} already; "
                 "its row in the list of acts says what became of it."

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from benchmarks._journal import flow, store
 from cloud.exchange.journal import JournalError
 from cloud.exchange.recovery import recover
-from cloud.exchange.retention import NEWEST_KEPT, Taken, expired, is_due
+from cloud.exchange.retention import NEWEST_KEPT, SPELLS_KEPT, Taken, expired, is_due
 from cloud.exchange.take_snapshot import take
 from trading import Engine
 from trading.commands import SetKillSwitch
@@ -175,6 +175,19 @@ def test_the_newest_and_one_of_each_day_are_kept():
     assert len(kept) <= NEWEST_KEPT + 7
     assert len({one.at.date() for one in kept}) >= 7
     assert expired(kept, taken[-1].at) == []
+
+
+def test_of_a_busy_half_hour_a_snapshot_of_every_ten_minutes_is_kept():
+    kept: list[Taken] = []
+    for n in range(1, 300):
+        now = NOW + n * timedelta(seconds=20)
+        kept.append(Taken(n, now))
+        gone = expired(kept, now)
+        kept = [one for one in kept if one not in gone]
+        before_lookback = [one.at for one in kept if one.at <= now - timedelta(minutes=6)]
+        if now > NOW + timedelta(minutes=20):
+            assert max(before_lookback) > now - timedelta(minutes=20)
+        assert len(kept) <= NEWEST_KEPT + SPELLS_KEPT + 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import gc
 
-from cloud.exchange.steady_memory import look_at_all_once, steady_memory
+from cloud.exchange.steady_memory import LOOK_EVERY, look_at_all_once, steady_memory
 
 
 def test_what_survives_is_set_aside_and_given_back_in_the_end() -> None:
@@ -16,6 +16,13 @@ def test_what_survives_is_set_aside_and_given_back_in_the_end() -> None:
         assert gc.get_freeze_count() == 0
     assert gc.get_freeze_count() == 0
     assert list(gc.callbacks) == callbacks
+
+
+def test_how_often_new_objects_are_looked_at_is_given_back_in_the_end() -> None:
+    before = gc.get_threshold()
+    with steady_memory():
+        assert gc.get_threshold() == LOOK_EVERY
+    assert gc.get_threshold() == before
 
 
 def test_garbage_in_cycles_is_still_found() -> None:
