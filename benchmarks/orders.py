@@ -1,7 +1,8 @@
 """Orders over one WebSocket, each acknowledged after its commit; and over HTTP.
 
 One process of the cloud (role exchange, compiled engine where there is one) on a PostgreSQL as
-durable as in production; the client is a process of its own, and all share this machine's cores.
+durable as in production; the venue's watcher and the client are processes of their own, and all
+share this machine's cores.
 Every order is a message of its own and gets an answer of its own. Half of the orders trade at
 once, half rest. Afterwards the database must have every acknowledged order once; some are looked
 up the moment their answer is here (`acked_before_commit`).
@@ -15,12 +16,13 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Final
 
 import asyncpg
 import msgspec
 
-from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines
+from benchmarks._cloud import ROOT, Engines, running_cloud, running_engines, running_surveillance
 from benchmarks._order_client import Answered, Plan
 from benchmarks._venue import MIDDLE_TICKS, TICK, Trader, prepare, rest
 from launcher.compiled import CompileError, compiled_folder
@@ -42,7 +44,7 @@ def run() -> dict[str, float]:
     is_compiled = _compile()
     with running_engines() as engines:
         trader, _ = asyncio.run(_prepare(engines))
-        with running_cloud(engines, "exchange") as address:
+        with running_cloud(engines, "exchange") as address, running_surveillance(engines):
             client = _Client(engines, trader, address)
             client.send(WARM_UP, window=100)
             figures = _full_speed(client)
@@ -180,14 +182,14 @@ class _Client:
             connections,
         )
         self._next += count
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks._order_client"],
-            cwd=ROOT,
-            input=msgspec.json.encode(plan) + b"\n",
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        answered = msgspec.json.decode(done.stdout, type=Answered)
+        with tempfile.NamedTemporaryFile() as told:
+            subprocess.run(  # noqa: S603 - our own client, no shell
+                [sys.executable, "-m", "benchmarks._order_client", told.name],
+                cwd=ROOT,
+                input=msgspec.json.encode(plan) + b"\n",
+                check=True,
+            )
+            answered = msgspec.json.decode(told.read(), type=Answered)
         if answered.refused:
             raise RuntimeError(f"{answered.refused} were refused: {answered.last_refusal}")
         self.acked += answered.acked
