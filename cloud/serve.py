@@ -16,6 +16,7 @@ import uvloop
 from cloud.app import build_asgi, open_kit, running, wire_features
 from cloud.exchange.steady_memory import steady_memory
 from cloud.kit.feature import ProcessRole
+from cloud.kit.http_protocol import HttpProtocol
 from cloud.kit.logs import set_up_logs
 from cloud.kit.settings import Settings
 from cloud.kit.whole_frames import WholeFrames
@@ -57,7 +58,7 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
         features = wire_features(kit)
         config = uvicorn.Config(
             build_asgi(kit, features, has_api=not roles.isdisjoint(SERVING)),
-            http="httptools",
+            http=HttpProtocol,
             ws=WholeFrames,
             ws_max_size=settings.ws_message_bytes_max,
             # One frame goes to a thousand clients: compressing it for each would cost far more.

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import asyncpg
@@ -20,8 +20,8 @@ from cloud.kit.logs import correlation_id
 from cloud.kit.redis import Redis, RedisError
 
 WAKE_CHANNEL: Final = "curb:outbox:wake"
-TELL_PAUSE_S: Final = 0.005
-"""Between two messages. The first goes at once; five hundred commits a second need not as many."""
+TELL_EVERY_S: Final = 0.01
+"""The exchange commits hundreds of times a second, and a message costs as much as an order."""
 
 _INSERT: Final = """
 INSERT INTO outbox (event_id, topic, key, type, payload, at, only_group, correlation_id)
@@ -39,8 +39,11 @@ class Wakeup:
     included. A lost wake-up costs one poll period of the relay, nothing else.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self, redis: Redis, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._redis = redis
+        self._sleep = sleep
         self._waiting = asyncio.Event()
         self._is_telling = False
         self._tell_again = False
@@ -72,14 +75,15 @@ class Wakeup:
         self._waiting.clear()
 
     async def _tell(self) -> None:
-        # However many transactions commit meanwhile, one message follows the last.
+        # The first is told at once. However many transactions commit in the time after it, one
+        # message follows.
         try:
             while self._tell_again:
                 end_if_cancelled()
                 self._tell_again = False
                 with contextlib.suppress(RedisError, OSError):
                     await self._redis.publish(WAKE_CHANNEL, b"")
-                await asyncio.sleep(TELL_PAUSE_S)
+                await self._sleep(TELL_EVERY_S)
         finally:
             self._is_telling = False
 

@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from cloud.kit.clock import Clock
+
+_LOW: Final = (1 << 62) - 1
 
 
 class Ids(Protocol):
@@ -29,6 +31,7 @@ class TimeOrderedIds:
 
     def new(self) -> UUID:
         """The next one."""
-        high = (self._clock.now_ms() & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | self._random_bits(12)
-        low = 0b10 << 62 | self._random_bits(62)
+        drawn = self._random_bits(74)
+        high = (self._clock.now_ms() & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | drawn >> 62
+        low = 0b10 << 62 | drawn & _LOW
         return UUID(int=high << 64 | low)

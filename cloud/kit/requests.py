@@ -6,6 +6,7 @@ headers.
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, cast
 
 import structlog
@@ -43,6 +44,7 @@ HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomai
 # Personal data must not stay in a shared cache; a route that knows better sets its own.
 CACHE_CONTROL: Final = (b"cache-control", b"no-store")
 
+_CORRELATION: Final = CORRELATION_HEADER.encode()
 _QUIET_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -59,7 +61,9 @@ class RecordedRequests:
     ) -> None:
         self._app = app
         self._ids = ids
-        self._headers = (*SECURITY_HEADERS, HSTS) if is_https else SECURITY_HEADERS
+        security = (*SECURITY_HEADERS, HSTS) if is_https else SECURITY_HEADERS
+        self._headers = (*security, CACHE_CONTROL)
+        self._names = frozenset(name for name, _ in self._headers)
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,13 +71,15 @@ class RecordedRequests:
         if cast(str, scope["type"]) == "lifespan":
             await self._app(scope, receive, send)
             return
-        offered = dict(scope["headers"]).get(CORRELATION_HEADER.encode(), b"").decode("latin-1")
-        correlation = usable_correlation_id(offered) or str(self._ids.new())
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation):
+        correlation = usable_correlation_id(_offered(scope)) or str(self._ids.new())
+        before = structlog.contextvars.bind_contextvars(correlation_id=correlation)
+        try:
             if cast(str, scope["type"]) == "websocket":
                 await self._app(scope, receive, send)
             else:
                 await self._answer(scope, receive, send, correlation)
+        finally:
+            structlog.contextvars.reset_contextvars(**before)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, correlation: str) -> None:
         started_s, status = self._seconds(), 500
@@ -95,19 +101,35 @@ class RecordedRequests:
     def _with_ours(self, theirs: Any, correlation: str) -> list[tuple[bytes, bytes]]:  # noqa: ANN401
         headers: list[tuple[bytes, bytes]] = list(theirs)
         present = {name.lower() for name, _ in headers}
-        ours = (*self._headers, CACHE_CONTROL)
-        headers.extend(header for header in ours if header[0] not in present)
-        headers.append((CORRELATION_HEADER.encode(), correlation.encode()))
+        if present.isdisjoint(self._names):
+            headers += self._headers
+        else:
+            headers += [header for header in self._headers if header[0] not in present]
+        headers.append((_CORRELATION, correlation.encode()))
         return headers
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # The template, not the path: a path holds ids, and a metric of each would never end.
         route = str(scope.get("path_template") or "(none)")
         method = str(scope.get("method"))
-        REQUEST_SECONDS.labels(method, route, status).observe(seconds)
+        _seconds_of(method, route, status).observe(seconds)
         if status >= 500:
             REQUEST_ERRORS.labels(route).inc()
         if scope["path"] not in _QUIET_PATHS:
             log.info(
                 "request", method=method, route=route, status=status, ms=round(seconds * 1_000, 1)
             )
+
+
+def _offered(scope: Scope) -> str | None:
+    """The correlation id that the caller sent."""
+    for name, value in scope["headers"]:
+        if name == _CORRELATION:
+            return value.decode("latin-1")
+    return None
+
+
+@cache
+def _seconds_of(method: str, route: str, status: int) -> Histogram:
+    """The histogram of these labels; finding it anew takes longer than counting in it."""
+    return REQUEST_SECONDS.labels(method, route, status)

@@ -3,9 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, Request, delete, get, patch
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 
 from cloud.exchange.alpaca.access import trader_of, traders
@@ -13,6 +11,7 @@ from cloud.exchange.alpaca.desk import TRADING_DESK_STATE, TradingDesk
 from cloud.exchange.alpaca.documented import OrderOperation, ReplaceOperation
 from cloud.exchange.alpaca.errors import alpaca_problems
 from cloud.exchange.alpaca.parameters import instant_of, order_row_of, symbols_of
+from cloud.exchange.alpaca.quick_route import QuickHandler, QuickRequest
 from cloud.exchange.alpaca.schemas import CancelledOrder
 from cloud.exchange.orders.answers import Order
 from cloud.exchange.orders.errors import (
@@ -32,17 +31,6 @@ Nested = Annotated[bool, QueryParameter(description="Legs under `legs` of their 
 AnyRequest = Request[Any, Any, Any]
 
 
-class QuickHandler(HTTPRouteHandler):
-    """A handler whose guards get it itself: the framework copies it for each request."""
-
-    async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-        """Run the guards."""
-        for guard in self.resolve_guards():
-            found = guard(connection, self)
-            if found is not None:
-                await found
-
-
 class OrdersController(Controller):
     """Orders of the caller's portfolio."""
 
@@ -56,6 +44,7 @@ class OrdersController(Controller):
         status_code=200,
         summary="Place an order",
         operation_class=OrderOperation,
+        request_class=QuickRequest,
         responses=alpaca_problems(OrderError, OrderRefusedError, OrderRateError),
     )
     async def place(self, request: AnyRequest) -> Order:

@@ -96,12 +96,18 @@ class MarketTeller:
     async def tell(self) -> None:
         """Tell everything that changed since the last time."""
         changed, self._changed = self._changed, {}
-        for symbol, quote in changed.items():
-            room = f"{INSTRUMENT}:{symbol}"
-            if not is_room(room):
-                continue  # Nobody could name it.
-            now = market_now(quote)
-            await self._redis.set(key_of(symbol), msgspec.json.encode(now), ex=KEPT_S)
+        told = {
+            room: market_now(quote)
+            for symbol, quote in changed.items()
+            if is_room(room := f"{INSTRUMENT}:{symbol}")  # Else nobody could name it.
+        }
+        if not told:
+            return
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for now in told.values():
+                pipeline.set(key_of(now.symbol), msgspec.json.encode(now), ex=KEPT_S)
+            await pipeline.execute()
+        for room, now in told.items():
             await self._rooms.publish(room, MARKET, now)
 
 

@@ -19,8 +19,8 @@ from cloud.exchange.order_entry.messages import (
     Replace,
     ToClient,
 )
-from cloud.exchange.order_entry.quick import plain_limit
 from cloud.exchange.orders.errors import OrderError, OrderMissingError, error_of
+from cloud.exchange.orders.quick import plain_limit
 from cloud.exchange.orders.rules import (
     change_of,
     client_order_id_of,

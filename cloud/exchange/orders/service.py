@@ -11,6 +11,7 @@ from cloud.exchange.orders.errors import (
     error_of,
 )
 from cloud.exchange.orders.forms import OrderForm, ReplaceForm
+from cloud.exchange.orders.quick import plain_limit
 from cloud.exchange.orders.rules import (
     Placement,
     change_of,
@@ -58,7 +59,12 @@ class OrderService:
             raise error_of(
                 Reason.UNKNOWN_INSTRUMENT, f"There is no instrument of the symbol {symbol[:32]!r}."
             )
-        placement = placement_of(form, market.instrument, portfolio_id, shorts=shorts)
+        plain = plain_limit(form, market.instrument, portfolio_id) if shorts else None
+        placement = (
+            placement_of(form, market.instrument, portfolio_id, shorts=shorts)
+            if plain is None
+            else Placement(0, (plain,))
+        )
         name = client_order_id_of(form.client_order_id)
         return await self.place_terms(portfolio_id, placement, name, source=source)
 

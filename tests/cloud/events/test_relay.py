@@ -3,9 +3,11 @@
 import asyncio
 import time
 
+from redis.asyncio.client import PubSub
 from sqlalchemy import text
 
 from cloud.events import relay as relay_module
+from cloud.events.outbox import WAKE_CHANNEL, Wakeup
 from tests.cloud.events.conftest import Stage, eventually, eventually_counted, running
 
 
@@ -99,6 +101,40 @@ async def test_a_wake_up_beats_the_poll_also_from_another_process(stage: Stage, 
         await eventually(lambda: heard.numbers == [1, 2])
         assert time.monotonic() - started < 30
     await elsewhere.streams.aclose()
+
+
+async def test_many_commits_are_told_in_few_messages_and_the_last_is_always_told(stage: Stage):
+    turns: asyncio.Queue[None] = asyncio.Queue()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await turns.get()
+
+    async def heard(channel: PubSub) -> int:
+        """Messages until there is none for a while."""
+        count = 0
+        while await channel.get_message(timeout=0.2):
+            count += 1
+        return count
+
+    wakeup = Wakeup(stage.redis, sleep)
+    async with stage.redis.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe(WAKE_CHANNEL)
+        assert await heard(channel) == 0
+        wakeup.notify()
+        await eventually(lambda: slept)
+        assert await heard(channel) == 1
+        for _ in range(500):
+            wakeup.notify()
+        turns.put_nowait(None)
+        await eventually(lambda: len(slept) == 2)
+        assert await heard(channel) == 1
+        turns.put_nowait(None)
+        assert await heard(channel) == 0
+        wakeup.notify()
+        turns.put_nowait(None)
+        assert await heard(channel) == 1
 
 
 async def test_one_relay_leads_and_another_takes_over(stage: Stage):

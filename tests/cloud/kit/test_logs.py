@@ -1,16 +1,21 @@
 """Logs are lines a program can read, and a person on a terminal too."""
 
+import errno
 import io
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import structlog
 
 from cloud.kit.logs import correlation_id, set_up_logs, usable_correlation_id
 from cloud.kit.settings import Settings
+
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
 
 
 @pytest.fixture
@@ -60,3 +65,41 @@ def test_a_traceback_does_not_show_what_variables_held(stream: io.StringIO, log_
 )
 def test_an_id_that_is_not_safe_to_log_is_not_used(offered: str | None):
     assert usable_correlation_id(offered) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Zürich\n\u2028", "Zürich\n\u2028"),
+        (UUID(int=7), str(UUID(int=7))),
+        (ValueError("no"), "ValueError('no')"),
+        (1 << 70, 1 << 70),
+        ("\ud800", "'\\ud800'"),
+        ({("a", 1): 2}, {"('a', 1)": 2}),
+        (ENDLESS, "[[...]]"),
+    ],
+)
+def test_a_line_is_one_line_of_ascii_json_whatever_is_in_it(
+    stream: io.StringIO, value: object, shown: object
+):
+    set_up_logs(settings("json"), stream)
+    structlog.get_logger().info("looked", value=value)
+    (line,) = stream.getvalue().splitlines()
+    assert line.isascii()
+    assert json.loads(line)["value"] == shown
+
+
+class FullDisk(io.StringIO):
+    """Takes nothing."""
+
+    def write(self, text: str) -> int:
+        """Fail as a file on a full disk does."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_loses_the_line_and_not_the_work(stream: io.StringIO):
+    set_up_logs(settings("json"), FullDisk())
+    structlog.get_logger().info("request", status=200)
+    set_up_logs(settings("json"), stream)
+    structlog.get_logger().info("request", status=201)
+    assert json.loads(stream.getvalue())["status"] == 201

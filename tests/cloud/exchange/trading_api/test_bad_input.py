@@ -1,6 +1,7 @@
 """Whatever is sent to /v2: a 4xx in Alpaca's shape with a sentence, and the venue goes on."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -182,3 +183,24 @@ async def test_made_up_orders_never_fail(send: Sender, ada: Trader, venue: Venue
     assert placed > 0
     for order in venue.app.sequencer.engine.venue.portfolios[ada.portfolio_id].orders.all():
         assert all(type(value) in (int, bool) for value in order.terms.as_tuple())
+
+
+async def test_a_body_that_comes_in_pieces_is_one_body_and_bounded_as_a_whole(
+    venue: Venue, ada: Trader
+):
+    headers = {"APCA-API-KEY-ID": ada.key, "APCA-API-SECRET-KEY": ada.secret}
+
+    async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    async def post(*parts: bytes) -> httpx.Response:
+        client = venue.app.client
+        return await client.post("/v2/orders", content=pieces(*parts), headers=headers)
+
+    whole = json.dumps(LIMIT_BUY).encode()
+    answer = await post(whole[:20], b"", whole[20:70], whole[70:])
+    assert (answer.status_code, answer.json()["limit_price"]) == (200, "99.50")
+    assert answer.headers["content-type"] == "application/json"
+    answer = await post(b'{"symbol": "', *[b"A" * 60_000] * 50)
+    assert (answer.status_code, answer.json()["code"]) == (413, 41310000)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.exchange.order_entry.quick import plain_limit
 from cloud.exchange.orders.errors import OrderError
 from cloud.exchange.orders.forms import read_order
+from cloud.exchange.orders.quick import plain_limit
 from cloud.exchange.orders.rules import placement_of
 from trading.instruments import Instrument
 from trading.terms import NewOrder
