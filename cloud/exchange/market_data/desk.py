@@ -97,6 +97,6 @@ class MarketDataDesk:
 
     def _check(self, words: Words) -> None:
         check_feed(words.get("feed"), words.get("currency"), words.get("adjustment"))
+        self.feed.write()
         if not self.feed.is_ready:
             raise ExchangeUnavailable
-        self.feed.write()

@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from cloud.exchange.restarting import RESTARTED, follow_batches
 from cloud.exchange.sequencer import CommittedBatch, Sequencer
 from cloud.exchange.surveillance.catch_up import ActTrace, CaughtUp, trace_of
 from cloud.exchange.surveillance.findings import Finding
@@ -81,8 +82,14 @@ class Watch:
         self.stored = 0
         """The last command whose findings are stored."""
         self._stored_s = 0.0
-        sequencer.on_lead(self._begins)
-        sequencer.subscribe(self._hears)
+        sequencer.on_lead(self._leads)
+        follow_batches(
+            sequencer,
+            "surveillance",
+            self._hears,
+            copy=lambda engine: engine.sequence,
+            begin=self._begins,
+        )
 
     async def run(self) -> None:
         """Until cancelled; what fails is tried again, ever more rarely."""
@@ -102,14 +109,17 @@ class Watch:
                 else:
                     # Our bug, but nothing that must stop trade: begin anew from the journal.
                     log.exception("surveillance_failed")
+                    RESTARTED.labels("surveillance").inc()
                     self._fall_behind(self._heard)
                 self._has_work.set()
                 await self._sleep(min(RETRY_S * 2 ** (failures - 1), RETRY_S_MAX))
 
-    def _begins(self, engine: Engine) -> None:
+    def _leads(self, _engine: Engine) -> None:
         self._began_at = self._now()
-        self._heard = engine.sequence
-        self._fall_behind(engine.sequence)
+
+    def _begins(self, sequence: int) -> None:
+        self._heard = sequence
+        self._fall_behind(sequence)
 
     def _hears(self, batch: CommittedBatch) -> None:
         self._heard = batch.last_sequence

@@ -14,6 +14,7 @@ from cloud.exchange.surveillance.tape import Fill
 from cloud.exchange.surveillance.wash import WashDetector
 from cloud.exchange.surveillance.watch import catching_up_apart
 from cloud.kit.feature import Kit
+from tests.support.listeners import broken
 from tests.support.venue_app import VenueApp, venue_app
 from trading.commands import ListInstrument, PlaceOrder, SetPhase
 from trading.instruments import CONTINUOUS, Instrument
@@ -213,6 +214,17 @@ async def test_a_bug_in_a_detector_does_not_stop_trade_and_is_made_up_for(
         assert failed
         assert case["findings"] == 1
         assert app.sequencer.is_leading
+
+
+async def test_what_was_not_heard_for_a_mistake_is_read_from_the_journal(kit: Kit) -> None:
+    async with venue_app(kit, TASKS) as app:
+        portfolio = await opened(app)
+        await seen_everything(app)
+        with broken(app.sequencer, "surveillance", "_hears"):
+            await trade_with_oneself(app, portfolio)
+        (case,) = await until(app, bool)
+        assert case["findings"] == 1
+        await seen_everything(app)
 
 
 async def test_whoever_reads_for_a_dead_leader_stops(kit: Kit) -> None:
