@@ -80,6 +80,8 @@ class Feed:
     name: as in `/v2/{name}`. is_ready: whether anybody may be shown anything.
     on_close: who listened must come again. guard: where mistakes end; a provider that can
         begin anew sets its own, else the feed stays closed.
+    settled_ns: given the time, up to when no trade can be taken in any more; a provider whose
+        trades come a moment after they were made sets its own.
     new_epoch: a name for a numbering that was never used before.
     day_offset_ns: local time's lead over UTC at an instant, for daily bars.
     """
@@ -101,6 +103,7 @@ class Feed:
         self.now_ns = 0
         self.on_close: Callable[[], None] = lambda: None
         self.guard = Guard(f"market-data-{name}", self.close)
+        self.settled_ns: Callable[[int], int] = lambda now_ns: now_ns
         self._new_epoch = new_epoch
         self._day_offset_ns = day_offset_ns
         self._watchers = watchers
@@ -190,12 +193,14 @@ class Feed:
             await asyncio.sleep(PAUSE_S)
 
     def advance(self, now_ns: int) -> None:
-        """Time has come so far: bars end."""
+        """Time has come so far: bars end, with every trade in them."""
         self.now_ns = max(self.now_ns, now_ns)
+        self.write()
         if not self._has_bars or not self.is_ready:
             return
+        until_ns = self.settled_ns(now_ns)
         for quote in self.quotes.values():
-            for bar in self._ladder(quote, now_ns).advance(now_ns):
+            for bar in self._ladder(quote, until_ns).advance(until_ns):
                 self._ended(quote, bar)
 
     def write(self) -> None:

@@ -31,7 +31,10 @@ class VenueProvider:
     def __init__(self, sequencer: Sequencer, feed: Feed, seed: Seeding) -> None:
         self._feed = feed
         self._seed = seed
+        self._sequencer = sequencer
+        self._heard_ns = 0
         self._has_begun = asyncio.Event()
+        feed.settled_ns = self._settled_ns
         feed.guard = follow_batches(
             sequencer, "market-data", self._hear, copy=_copy, begin=self._begin, close=feed.close
         )
@@ -46,12 +49,22 @@ class VenueProvider:
 
     def _begin(self, copied: tuple[MarketData, int]) -> None:
         data, at_ns = copied
+        self._heard_ns = at_ns
         self._feed.begin(data, at_ns, has_bars=False)
         self._has_begun.set()
 
     def _hear(self, batch: CommittedBatch) -> None:
         for command, events in zip(batch.commands, batch.events, strict=True):
             self._feed.take(events, command.at_ns)
+        self._heard_ns = batch.at_ns
+
+    def _settled_ns(self, now_ns: int) -> int:
+        """What is matched and not committed has times of before now, but none of before the last.
+
+        A bar that ended without one of its trades would be told twice, and stored with the rest.
+        """
+        is_quiet = self._sequencer.engine.sequence == self._sequencer.committed_sequence
+        return now_ns if is_quiet else min(now_ns, self._heard_ns)
 
     async def _seed_somehow(self) -> None:
         """A database that is away is waited for, and so is a mistake: only bars wait with it."""
