@@ -68,6 +68,7 @@ class Guard:
     def __init__(self, name: str, begin_again: Callable[[], None] = _nothing) -> None:
         self.name = name
         self._begin_again = begin_again
+        self._restarted = RESTARTED.labels(name)  # From here on it is shown, as 0.
 
     @contextmanager
     def over(self) -> Iterator[None]:
@@ -76,7 +77,7 @@ class Guard:
             yield
         except Exception:
             log.exception("exchange_listener_broke", listener=self.name)
-            RESTARTED.labels(self.name).inc()
+            self._restarted.inc()
             self._begin_again()
 
 
@@ -85,7 +86,7 @@ class Restarting(Guard, Generic[Heard]):
 
     begin_anew: begins from what is committed now, which has every batch heard so far in it; False
         if that cannot be had before the next batch is heard.
-    close: lets nobody read any more until it has begun anew; must not raise.
+    close: lets nobody read any more until it has begun anew.
     """
 
     def __init__(
@@ -119,18 +120,24 @@ class Restarting(Guard, Generic[Heard]):
 
     def begin(self) -> None:
         """Begin, or begin anew where nothing broke: what it followed has begun anew."""
-        self._close()
-        self.is_open = False
+        self._shut()
         self._begin()
 
     def _broke(self) -> None:
-        self.is_open = False
-        self._close()
+        self._shut()
         if self._now_s() - self._began_s >= APART_S:
             self._begin()
         elif not self._is_resting:
             self._is_resting = True
             self._later(APART_S, self._has_rested)
+
+    def _shut(self) -> None:
+        self.is_open = False
+        try:
+            self._close()
+        except Exception:
+            # It is closed all the same for whoever asks; nothing more can be done about it here.
+            log.exception("exchange_listener_not_closed", listener=self.name)
 
     def _has_rested(self) -> None:
         self._is_resting = False

@@ -180,7 +180,11 @@ def wire(kit: Kit, data: MarketData) -> Feature:
 def _tasks(source: Source, clock: Clock) -> tuple[NamedTask, ...]:
     feed, role = source.connections.feed, ProcessRole.EXCHANGE
     return (
-        NamedTask(f"market-data-{feed.name}-provider", role, source.provider.run),
+        NamedTask(
+            f"market-data-{feed.name}-provider",
+            role,
+            lambda: keep_running(source.provider.run, feed.guard),
+        ),
         NamedTask(
             f"market-data-{feed.name}-streams", role, lambda: keep_running(feed.run, feed.guard)
         ),
@@ -189,5 +193,11 @@ def _tasks(source: Source, clock: Clock) -> tuple[NamedTask, ...]:
             role,
             lambda: keep_running(lambda: advance_for_ever(feed, clock), feed.guard),
         ),
-        NamedTask(f"market-data-{feed.name}-connections", role, source.connections.run),
+        NamedTask(
+            f"market-data-{feed.name}-connections",
+            role,
+            lambda: keep_running(
+                source.connections.run, Guard(f"market-data-{feed.name}-connections")
+            ),
+        ),
     )

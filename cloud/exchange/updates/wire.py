@@ -5,6 +5,7 @@ import uuid
 
 from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.portfolios.live import LivePortfolios
+from cloud.exchange.restarting import Guard, keep_running
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.updates.notices import OrderNotices, Teller
 from cloud.exchange.updates.routes import StreamConnections, stream_route
@@ -39,7 +40,11 @@ def wire(
         "trade-updates",
         routes=(stream_route(connections),),
         tasks=(
-            NamedTask("trade-updates", ProcessRole.EXCHANGE, connections.run),
+            NamedTask(
+                "trade-updates",
+                ProcessRole.EXCHANGE,
+                lambda: keep_running(connections.run, Guard("trade-updates-connections")),
+            ),
             NamedTask("order-notices", ProcessRole.EXCHANGE, notices.run),
         ),
     )

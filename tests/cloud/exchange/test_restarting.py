@@ -164,6 +164,19 @@ def test_what_breaks_again_at_once_rests_and_hears_nothing_meanwhile():
     assert len(closings) == 4
 
 
+def test_what_cannot_even_be_closed_stops_nobody():
+    def stuck():
+        raise OSError
+
+    made, told, _, _ = rig(close=stuck)
+    made.begin()
+    made("one")
+    assert (made.is_open, told) == (True, ["one"])
+    with made.over():
+        raise ValueError
+    assert not made.is_open
+
+
 def test_a_beginning_that_breaks_is_tried_again():
     tries = []
 
