@@ -9,12 +9,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Generic, ParamSpec, Protocol, TypeVar
+from typing import Final, Generic, ParamSpec, TypeVar
 
 import structlog
 from prometheus_client import Counter
 
 from cloud.events.cancelled import end_if_cancelled
+from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.wishes import CommittedBatch
 from trading import Engine
 
@@ -32,23 +33,6 @@ RESTARTED: Final = Counter(
 Heard = ParamSpec("Heard")
 Picture = TypeVar("Picture")
 Later = Callable[[float, Callable[[], None]], object]
-
-
-class Batches(Protocol):
-    """What this needs of `cloud.exchange.sequencer.Sequencer`; see there."""
-
-    @property
-    def engine(self) -> Engine: ...  # noqa: D102 -- see the sequencer
-
-    @property
-    def is_leading(self) -> bool: ...  # noqa: D102 -- see the sequencer
-
-    @property
-    def committed_sequence(self) -> int: ...  # noqa: D102 -- see the sequencer
-
-    def subscribe(self, listener: Callable[[CommittedBatch], None]) -> Callable[[], None]: ...  # noqa: D102 -- see the sequencer
-
-    def on_lead(self, begin: Callable[[Engine], None]) -> None: ...  # noqa: D102 -- see the sequencer
 
 
 def _in_the_loop(seconds: float, call: Callable[[], None]) -> object:
@@ -163,17 +147,17 @@ class _Committed(Generic[Picture]):
 
     def __init__(
         self,
-        batches: Batches,
+        sequencer: Sequencer,
         copy: Callable[[Engine], Picture],
         begin: Callable[[Picture], None],
     ) -> None:
-        self._batches = batches
+        self._sequencer = sequencer
         self._copy = copy
         self._begin = begin
         self._copied: tuple[int, Picture] | None = None
 
     def __call__(self) -> bool:
-        engine, committed = self._batches.engine, self._batches.committed_sequence
+        engine, committed = self._sequencer.engine, self._sequencer.committed_sequence
         if self._copied is None or self._copied[0] < committed:
             self._copied = engine.sequence, self._copy(engine)
         sequence, picture = self._copied
@@ -185,7 +169,7 @@ class _Committed(Generic[Picture]):
 
 
 def follow_batches(
-    batches: Batches,
+    sequencer: Sequencer,
     name: str,
     hear: Callable[[CommittedBatch], None],
     *,
@@ -198,10 +182,10 @@ def follow_batches(
     copy: takes what the listener begins from out of an engine, and keeps nothing that changes with
         it. begin: begins from that; the next batch heard is the one behind it.
     """
-    listener = Restarting(name, hear, begin_anew=_Committed(batches, copy, begin), close=close)
-    batches.on_lead(lambda _engine: listener.begin())
-    batches.subscribe(listener)
-    if batches.is_leading:
+    listener = Restarting(name, hear, begin_anew=_Committed(sequencer, copy, begin), close=close)
+    sequencer.on_lead(lambda _engine: listener.begin())
+    sequencer.subscribe(listener)
+    if sequencer.is_leading:
         listener.begin()
     return listener
 

@@ -8,7 +8,8 @@ breaks it is copied again, and shown when what was copied is committed (`restart
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cloud.exchange.restarting import Batches, Restarting, follow_batches
+from cloud.exchange.restarting import Restarting, follow_batches
+from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.wishes import CommittedBatch, ExchangeUnavailable
 from trading import Engine, events
 from trading.event_base import Event
@@ -142,10 +143,10 @@ class LivePortfolios:
         self._require_open()
         return self._markets
 
-    def join(self, batches: Batches) -> None:
+    def join(self, sequencer: Sequencer) -> None:
         """Follow the sequencer of this process from its next lead on."""
         follow_batches(
-            batches,
+            sequencer,
             "portfolios",
             self.apply,
             copy=picture_of,

@@ -56,8 +56,6 @@ class EquityRecorder:
         """Begin with the picture, or from it once more: whatever may have changed is sampled."""
         if self._since != self._live.since:
             self._since, self._is_based = self._live.since, False
-            # Samples on their way to the database end with the list that they are in.
-            self._waiting = []
         self._changed = set(self._live.portfolios)
 
     def hear(self, batch: CommittedBatch, touched: set[int], marked: set[int]) -> None:
@@ -93,9 +91,9 @@ class EquityRecorder:
         if self._minute is not None and minute > self._minute:
             self.sample(minute)
         self._minute = minute
-        waiting, count = self._waiting, len(self._waiting)
-        await self._history.store(_last_of_each(waiting))
-        del waiting[:count]
+        stored = self._waiting[:]
+        await self._history.store(_last_of_each(stored))
+        del self._waiting[: len(stored)]
         if self._thinned_at is None or now - self._thinned_at >= THIN_EVERY:
             self._thinned_at = now
             await self._history.thin(now)

@@ -139,6 +139,23 @@ async def test_a_mistake_leaves_the_curve_without_a_hole_and_the_flows_as_they_a
     assert sample[1] == 530
 
 
+async def test_samples_that_wait_outlive_a_picture_that_begins_anew(engine):
+    history, clock = History(), ManualClock(START)
+    live, recorder = _recorder(engine, history, clock)
+    await recorder.look()
+    history.is_away = True
+    clock.advance(timedelta(minutes=1))
+    with pytest.raises(OSError, match="away"):
+        await recorder.look()
+    engine.apply(commands.Deposit(4, 4, 1, 70))
+    live.start(engine)
+    history.is_away = False
+    await recorder.look()
+    clock.advance(timedelta(minutes=1))
+    await recorder.look()
+    assert [rest[1] for rest in history.samples.values()] == [500, 570]
+
+
 async def test_a_mistake_at_a_look_is_not_the_end_of_looking(engine):
     history, clock, looks = History(), ManualClock(START), 0
 
