@@ -2,22 +2,21 @@
 
 Standard input: one JSON object (see Order). Standard output: a line `ready` when all have
 subscribed, then one JSON object (see Heard). Lean, because they share the cores with what is
-measured: a WebSocket is what RFC 6455 says and no more, and a frame that many get is decoded once.
+measured (see `_frames.py`): a frame that many get is decoded once.
 Each keeps to its place in every stream: a number that is missing or doubled is counted.
 """
 
 import asyncio
 import sys
 import time
-from base64 import b64encode
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
+from benchmarks._frames import BINARY, WebSocketClient, client_frame
 from protocols.market_book import CHANNEL_TYPES
 
 CHANNELS = ("trades", "quotes", "orderbooks")
@@ -72,36 +71,23 @@ def _messages(payload: bytes) -> list[_Message]:
 
 
 def _request(**fields: object) -> bytes:
-    """A binary frame, masked with zeros."""
-    body = msgspec.msgpack.encode(fields)
-    size = len(body)
-    head = (
-        bytes([0x82, 0x80 | size]) if size < 126 else bytes([0x82, 0xFE]) + size.to_bytes(2, "big")
-    )
-    return head + b"\0\0\0\0" + body
+    return client_frame(BINARY, msgspec.msgpack.encode(fields))
 
 
-class _Client(asyncio.Protocol):
-    def __init__(self, order: Order, heard: Heard) -> None:
+class _Client(WebSocketClient):
+    def __init__(self, order: Order, report: Heard) -> None:
+        super().__init__(f"{order.url}?codec=msgpack", BINARY)
         loop = asyncio.get_running_loop()
         self.order = order
-        self.heard = heard
+        self.report = report
         self.is_in = loop.create_future()
         self.is_done = loop.create_future()
         self.trades = 0
         self.places: dict[str, int] = {}
-        self._is_open = False
-        self._buffer = bytearray()
+        self._now_ns = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop has transports of its own, which are none by class.
-        self.transport = cast(asyncio.Transport, transport)
-        parts = urlsplit(self.order.url)
-        self.transport.write(
-            f"GET {parts.path}?codec=msgpack HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-            f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {b64encode(bytes(16)).decode()}\r\n\r\n".encode()
-        )
+    def opened(self) -> None:
+        self.transport.write(_request(action="auth", key=self.order.key, secret=self.order.secret))
 
     def connection_lost(self, error: Exception | None) -> None:
         for future in (self.is_in, self.is_done):
@@ -109,43 +95,12 @@ class _Client(asyncio.Protocol):
                 future.set_exception(ConnectionError(f"The server went away: {error}"))
 
     def data_received(self, data: bytes) -> None:
-        now_ns = time.time_ns()
-        buffer = self._buffer
-        buffer += data
-        if not self._is_open:
-            end = buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            if not buffer.startswith(b"HTTP/1.1 101"):
-                raise ConnectionError(bytes(buffer[:200]).decode(errors="replace"))
-            del buffer[: end + 4]
-            self._is_open = True
-            self.transport.write(
-                _request(action="auth", key=self.order.key, secret=self.order.secret)
-            )
-        at = 0
-        while len(buffer) - at >= 2:
-            size, body = buffer[at + 1], at + 2
-            if size == 126:
-                size, body = int.from_bytes(buffer[at + 2 : at + 4], "big"), at + 4
-            elif size == 127:
-                size, body = int.from_bytes(buffer[at + 2 : at + 10], "big"), at + 10
-            if len(buffer) < body + size:
-                break
-            opcode = buffer[at] & 15
-            if opcode == 2:
-                self._hear(_messages(bytes(buffer[body : body + size])), now_ns)
-            elif opcode == 9:
-                pong = bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + buffer[body : body + size]
-                self.transport.write(pong)
-            elif opcode == 8:
-                raise ConnectionError(bytes(buffer[body : body + size]).decode(errors="replace"))
-            at = body + size
-        del buffer[:at]
+        self._now_ns = time.time_ns()
+        super().data_received(data)
 
-    def _hear(self, messages: list[_Message], now_ns: int) -> None:
-        self.heard.frames += 1
-        for one in messages:
+    def heard(self, payload: bytes) -> None:
+        self.report.frames += 1
+        for one in _messages(payload):
             if one.T == "success" and one.msg == "authenticated":
                 symbols = [self.order.symbol]
                 self.transport.write(
@@ -154,10 +109,10 @@ class _Client(asyncio.Protocol):
             elif one.T == "subscription":
                 self.is_in.set_result(None)
             elif one.T in _CHANNEL_OF:
-                self._note(one, now_ns)
+                self._note(one, self._now_ns)
 
     def _note(self, one: _Message, now_ns: int) -> None:
-        heard = self.heard
+        heard = self.report
         before = self.places.get(one.T)
         if before is not None and one.seq != before + 1:
             heard.gaps += one.seq > before + 1

@@ -2,18 +2,16 @@
 
 Standard input: one JSON object (see Plan). The file that it is given gets one JSON object (see
 Answered): of a long one through a pipe, now and then only the first 64 KiB came. It is lean,
-because it shares the cores with what is measured: frames are made beforehand, and a WebSocket is
-what RFC 6455 says it is and no more (the masking key is zero).
+because it shares the cores with what is measured: frames are made beforehand, see also
+`_frames.py`.
 
 Some acknowledged orders are looked up in the database the moment their answer is here: one that
 is not there was acknowledged before its commit.
 """
 
 import asyncio
-import struct
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -22,6 +20,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import msgspec
 import uvloop
+
+from benchmarks._frames import TEXT, WebSocketClient, client_frame
 
 LOOKED_UP = 300
 _TICK_S = 0.001
@@ -89,25 +89,18 @@ def order_json(number: int, symbols: int) -> bytes:
     ).encode()
 
 
-def _frame(text: bytes) -> bytes:
-    size = len(text)
-    head = (
-        struct.pack("!BB", 0x81, 0x80 | size)
-        if size < 126
-        else struct.pack("!BBH", 0x81, 0xFE, size)
-    )
-    return head + b"\0\0\0\0" + text
-
-
-class _Client(asyncio.Protocol):
+class _Client(WebSocketClient):
     def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.url, TEXT)
         loop = asyncio.get_running_loop()
         self.plan = plan
         self.is_open = loop.create_future()
         self.is_welcome = loop.create_future()
         self.is_done = loop.create_future()
         self.frames = [
-            _frame(b'{"t":"place","ref":%d,"order":%b}' % (n, order_json(n, plan.symbols)))
+            client_frame(
+                TEXT, b'{"t":"place","ref":%d,"order":%b}' % (n, order_json(n, plan.symbols))
+            )
             for n in range(plan.first, plan.first + plan.count)
         ]
         self.due_ns = [0] * plan.count
@@ -115,61 +108,20 @@ class _Client(asyncio.Protocol):
         self.sent = self.acked = self.refused = self.filled = self.frames_heard = 0
         self.last_refusal = ""
         self.to_look_up: asyncio.Queue[str] = asyncio.Queue()
-        self._buffer = bytearray()
         self._every = max(1, plan.count // LOOKED_UP)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's own class, which is no subclass of asyncio's.
-        self.transport = cast(asyncio.Transport, transport)
-        parts = urlsplit(self.plan.url)
-        self.transport.write(
-            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {b64encode(bytes(16)).decode()}\r\n\r\n".encode()
-        )
+    def opened(self) -> None:
+        self.is_open.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
         for future in (self.is_open, self.is_welcome, self.is_done):
             if not future.done():
                 future.set_exception(ConnectionError(f"The server went away: {error}"))
 
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        if not self.is_open.done():
-            end = buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            if not buffer.startswith(b"HTTP/1.1 101"):
-                raise ConnectionError(bytes(buffer[:200]).decode(errors="replace"))
-            del buffer[: end + 4]
-            self.is_open.set_result(None)
-        at = 0
-        while len(buffer) - at >= 2:
-            size, body = buffer[at + 1], at + 2
-            if size == 126:
-                size, body = int.from_bytes(buffer[at + 2 : at + 4], "big"), at + 4
-            elif size == 127:
-                size, body = int.from_bytes(buffer[at + 2 : at + 10], "big"), at + 10
-            if len(buffer) < body + size:
-                break
-            opcode = buffer[at] & 15
-            if opcode == 1:
-                self._heard(bytes(buffer[body : body + size]))
-            elif opcode == 9:
-                # A pong that does not repeat the ping's bytes is no answer to it.
-                self.transport.write(
-                    b"\x8a" + bytes([0x80 | size]) + b"\0\0\0\0" + buffer[body : body + size]
-                )
-            elif opcode == 8:
-                raise ConnectionError(bytes(buffer[body : body + size]).decode(errors="replace"))
-            at = body + size
-        del buffer[:at]
-
-    def _heard(self, frame: bytes) -> None:
+    def heard(self, payload: bytes) -> None:
         now_ns = time.perf_counter_ns()
         self.frames_heard += 1
-        for answer in _decoder.decode(frame):
+        for answer in _decoder.decode(payload):
             if answer.t == "ack":
                 number = answer.ref - self.plan.first
                 self.waits_ns[number] = now_ns - self.due_ns[number]
@@ -212,7 +164,7 @@ class _Client(asyncio.Protocol):
     def authenticate(self) -> None:
         """Say who this is."""
         told = {"t": "auth", "key": self.plan.key, "secret": self.plan.secret}
-        self.transport.write(_frame(msgspec.json.encode(told)))
+        self.transport.write(client_frame(TEXT, msgspec.json.encode(told)))
 
 
 class _HttpConnection(asyncio.Protocol):

@@ -4,6 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from cloud.exchange.restarting import follow_batches
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.wishes import CommittedBatch
 from trading.commands import PlaceGroup, PlaceOrder
@@ -24,7 +25,9 @@ def watch(sequencer: Sequencer) -> None:
     """Count what this sequencer commits, from now on."""
     LEADING.set_function(lambda: float(sequencer.is_leading))
     INSTRUMENTS.set_function(lambda: float(len(sequencer.engine.venue.markets)))
-    sequencer.subscribe(_count)
+    follow_batches(
+        sequencer, "metrics", _count, copy=lambda engine: engine.sequence, begin=SEQUENCE.set
+    )
 
 
 def _count(batch: CommittedBatch) -> None:

@@ -157,7 +157,6 @@ def _books_of_account(exchange: Exchange) -> tuple[Feature, ...]:
         updates.wire(
             kit,
             exchange.updates,
-            exchange.sequencer,
             books.live,
             exchange.access,
             exchange.realtime.hub,

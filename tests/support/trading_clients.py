@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
-import uvicorn
 from alpaca.trading.client import TradingClient
 
 from cloud.accounts.user import Role
 from cloud.exchange.public_ids import portfolio_uuid
-from tests.support.venue_app import VenueApp
-from trading.commands import DepositUnits
-from trading.instruments import Instrument
+from cloud.kit.feature import Kit
+from tests.support.serving import serving
+from tests.support.venue_app import TASKS, VenueApp, venue_app
+from trading.commands import DepositUnits, ListInstrument, SetPhase
+from trading.instruments import CONTINUOUS, Instrument
 
 T = TypeVar("T")
 
@@ -75,22 +75,11 @@ class Venue:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: VenueApp) -> AsyncIterator[str]:
-    """A real web server in this loop; gives its address."""
-    transport = app.client._transport
-    assert isinstance(transport, httpx.ASGITransport)
-    config = uvicorn.Config(
-        transport.app, host="127.0.0.1", port=0, http="httptools", log_config=None, lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment] # pytest keeps them
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await task
+async def trading_venue_of(kit: Kit, *more_tasks: str) -> AsyncIterator[Venue]:
+    """ACME at 100 dollars and BOLT at 50, both trading, behind a web server; with these tasks."""
+    tasks = (*TASKS, *more_tasks)
+    async with venue_app(kit, tasks) as app, serving(app.asgi, lifespan="off") as port:
+        for one in (ACME, BOLT):
+            await app.submit(ListInstrument(0, 0, one))
+        await app.submit(SetPhase(0, 0, 0, CONTINUOUS))
+        yield Venue(app, f"http://127.0.0.1:{port}")

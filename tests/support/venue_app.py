@@ -32,6 +32,13 @@ class VenueApp:
     client: httpx.AsyncClient
     sequencer: Sequencer
 
+    @property
+    def asgi(self) -> Any:
+        """What a web server can serve."""
+        transport = self.client._transport
+        assert isinstance(transport, httpx.ASGITransport)
+        return transport.app
+
     async def sign_in(self, email: str, *roles: Role) -> dict[str, str]:
         """The headers of a user with these roles."""
         users = Accounts(self.kit)

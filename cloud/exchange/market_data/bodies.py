@@ -6,6 +6,7 @@ A body lacks the time (`t`), which each language writes in its own way.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from cloud.exchange.market_data.adjusting import AS_TRADED, Adjusted
 from cloud.exchange.market_data.listed import Listed
 from trading.bars import Bar
 from trading.instruments import CLOSED, Phase
@@ -88,19 +89,20 @@ def quote_of(
     }
 
 
-def bar_body(listed: Listed, bar: Bar, new: int = 1, old: int = 1) -> Body:
-    """A bar without its beginning. new, old: so many units were made of so many since."""
-    units = bar.units * new // old
+def bar_body(listed: Listed, bar: Bar, adjusted: Adjusted = AS_TRADED) -> Body:
+    """A bar without its beginning; units that are no whole ones any more are left out."""
+    units = bar.units * adjusted.units.numerator // adjusted.units.denominator
+    new, old = adjusted.price.as_integer_ratio()
     prices = (bar.open_ticks, bar.high_ticks, bar.low_ticks, bar.close_ticks)
     body: Body = {
-        key: listed.price(ticks) if new == old else listed.mean_price(ticks * old, new)
+        key: listed.price(ticks) if new == old else listed.mean_price(ticks * new, old)
         for key, ticks in zip("ohlc", prices, strict=True)
     }
     return {
         **body,
         "v": listed.size(units),
         "n": bar.count,
-        "vw": listed.mean_price(bar.value * old, bar.units * new),
+        "vw": listed.mean_price(bar.value * new, bar.units * old),
     }
 
 

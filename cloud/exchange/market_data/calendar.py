@@ -1,6 +1,6 @@
 """When a trading day begins: midnight in New York."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -29,6 +29,11 @@ def day_start(at: datetime) -> datetime:
     """The midnight in New York with which the day of this instant began, in UTC."""
     local = at.astimezone(_ZONE)
     return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def start_of(day: date) -> datetime:
+    """The midnight in New York with which this date begins, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=_ZONE).astimezone(UTC)
 
 
 def next_day_start(at: datetime) -> datetime:

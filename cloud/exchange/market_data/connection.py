@@ -217,6 +217,8 @@ class DataConnection:
         streams = self._feed.streams
         # What has happened so far is numbered first: it is before the place that is told.
         self._feed.write()
+        if self.closed.done():
+            return
         places: dict[str, dict[str, int]] = {}
         first: list[StreamMessage] = []
         for channel, symbol in pairs:

@@ -8,6 +8,7 @@ from cloud.exchange.market_data.feed import Feed, Quote
 from cloud.exchange.market_data.history import History, Item, Page, PageTokenError, Span
 from cloud.exchange.market_data.latest import book, of_all
 from cloud.exchange.market_data.queries import (
+    adjustment_of,
     check_feed,
     span_of,
     symbols_of,
@@ -90,13 +91,13 @@ class MarketDataDesk:
     def _read(self, kind: str, symbols: Sequence[str], words: Words, span: Span) -> Awaitable[Page]:
         if kind == BARS:
             frame = timeframe_of(words.get("timeframe"))
-            is_adjusted = words.get("adjustment") == "split"
-            return self._history.bars(symbols, frame, span, is_adjusted=is_adjusted)
+            adjustment = adjustment_of(words.get("adjustment"))
+            return self._history.bars(symbols, frame, span, adjustment)
         read = self._history.trades if kind == TRADES else self._history.quotes
         return read(symbols, span)
 
     def _check(self, words: Words) -> None:
-        check_feed(words.get("feed"), words.get("currency"), words.get("adjustment"))
+        check_feed(words.get("feed"), words.get("currency"))
+        self.feed.write()
         if not self.feed.is_ready:
             raise ExchangeUnavailable
-        self.feed.write()

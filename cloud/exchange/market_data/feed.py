@@ -14,6 +14,7 @@ from cloud.exchange.market_data import bodies
 from cloud.exchange.market_data.listed import Listed
 from cloud.exchange.market_data.messages import Batch, StreamMessage
 from cloud.exchange.market_data.streams import Listener, Streams
+from cloud.exchange.restarting import Guard
 from protocols.market_book import CHANNEL_TYPES
 from trading.bars import DAY, MINUTE, SECOND, Bar, BarLadder
 from trading.event_base import Event
@@ -76,7 +77,12 @@ class Quote:
 class Feed:
     """The public state of one provider's instruments, and their streams.
 
-    name: as in `/v2/{name}`. new_epoch: a name for a numbering that was never used before.
+    name: as in `/v2/{name}`. is_ready: whether anybody may be shown anything.
+    on_close: who listened must come again. guard: where mistakes end; a provider that can
+        begin anew sets its own, else the feed stays closed.
+    settled_ns: given the time, up to when no trade can be taken in any more; a provider whose
+        trades come a moment after they were made sets its own.
+    new_epoch: a name for a numbering that was never used before.
     day_offset_ns: local time's lead over UTC at an instant, for daily bars.
     """
 
@@ -95,7 +101,9 @@ class Feed:
         self.streams = Streams(new_epoch())
         self.quotes: dict[str, Quote] = {}
         self.now_ns = 0
-        self.on_begin: Callable[[], None] = lambda: None
+        self.on_close: Callable[[], None] = lambda: None
+        self.guard = Guard(f"market-data-{name}", self.close)
+        self.settled_ns: Callable[[int], int] = lambda now_ns: now_ns
         self._new_epoch = new_epoch
         self._day_offset_ns = day_offset_ns
         self._watchers = watchers
@@ -108,11 +116,17 @@ class Feed:
 
     # --- what providers tell
 
+    def close(self) -> None:
+        """Show nobody anything until it begins; who listened must come again."""
+        self.is_ready = False
+        self.on_close()
+
     def begin(self, data: MarketData, at_ns: int, *, has_bars: bool = True) -> None:
         """Start from this state, with a new numbering; who listened must come again.
 
         has_bars: False if `seed` will tell the bars so far; trades wait for it.
         """
+        self.close()
         self._data = data
         self.now_ns = at_ns
         self.streams = Streams(self._new_epoch())
@@ -125,10 +139,11 @@ class Feed:
             quote.top_at_ns = at_ns
         self._has_bars = has_bars
         self.is_ready = True
-        self.on_begin()
 
     def take(self, events: Sequence[Event], at_ns: int) -> None:
-        """Take in what one command, at that time, brought about. Quick; never raises."""
+        """Take in what one command, at that time, brought about."""
+        if not self.is_ready:
+            return
         self.now_ns = max(self.now_ns, at_ns)
         self._data.apply(events, at_ns)
         if not self._has_news.is_set() and self._data.has_changes():
@@ -136,6 +151,11 @@ class Feed:
 
     def seed(self, seconds: Iterable[tuple[int, Bar]], last_trade_id: int) -> None:
         """The bars so far, as seconds in order; then the trades that waited and are not in them."""
+        # Half of the bars would be counted twice by another try: so all of it begins anew.
+        with self.guard.over():
+            self._seed(seconds, last_trade_id)
+
+    def _seed(self, seconds: Iterable[tuple[int, Bar]], last_trade_id: int) -> None:
         for instrument_id, bar in seconds:
             quote = self._quote_of(instrument_id)
             if quote is not None:
@@ -173,16 +193,25 @@ class Feed:
             await asyncio.sleep(PAUSE_S)
 
     def advance(self, now_ns: int) -> None:
-        """Time has come so far: bars end."""
+        """Time has come so far: bars end, with every trade in them."""
         self.now_ns = max(self.now_ns, now_ns)
-        if not self._has_bars:
+        self.write()
+        if not self._has_bars or not self.is_ready:
             return
+        until_ns = self.settled_ns(now_ns)
         for quote in self.quotes.values():
-            for bar in self._ladder(quote, now_ns).advance(now_ns):
+            for bar in self._ladder(quote, until_ns).advance(until_ns):
                 self._ended(quote, bar)
 
     def write(self) -> None:
         """Turn all changes so far into numbered messages; `run` does, and tests."""
+        if not self.is_ready:
+            return
+        # Whoever happens to ask cannot help it; what was taken in is lost then.
+        with self.guard.over():
+            self._write()
+
+    def _write(self) -> None:
         for update in self._data.take():
             quote = self._quote_of(update.instrument_id)
             if quote is not None:

@@ -5,22 +5,31 @@ Several symbols come one after the other, by name; a page's token says where the
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Any, Final
 
 import asyncpg
 import msgspec
 
 from cloud.exchange.market_data import bodies
-from cloud.exchange.market_data.calendar import MARKET_ZONE
+from cloud.exchange.market_data.adjusting import (
+    Adjustment,
+    ExDividend,
+    SplitOfUnits,
+    dividend_factor,
+)
+from cloud.exchange.market_data.calendar import MARKET_ZONE, start_of
 from cloud.exchange.market_data.feed import Feed, Quote
 from cloud.exchange.market_data.listed import Listed, rfc3339
 from cloud.exchange.market_data.recorder import Pool, to_ns, to_time
 from cloud.exchange.market_data.seeding import bar_of, trade_of
 from cloud.exchange.market_data.timeframes import Timeframe, Unit
-from trading.bars import HOUR, Bar
+from cloud.exchange.venue.dividends import paid_dividends
+from trading.bars import DAY, HOUR, Bar
 
 Item = dict[str, object]
 
@@ -60,9 +69,26 @@ SELECT * FROM market_data
 WHERE instrument_id = $1 AND span_s = $2 AND starts_at >= $3 AND starts_at <= $4
   AND ($5::timestamptz IS NULL OR starts_at {beyond} $5) ORDER BY starts_at {order} LIMIT $6
 """
+_SPLITS: Final = """
+SELECT last.at, s.sequence, s.numerator, s.denominator FROM unit_splits s
+CROSS JOIN LATERAL (
+    SELECT at FROM trades WHERE instrument_id = $1 AND at <= s.at AND sequence < s.sequence
+    ORDER BY at DESC LIMIT 1
+) last
+WHERE s.instrument_id = $1 ORDER BY s.sequence
+"""
+_CLOSE: Final = """
+SELECT starts_at, close_ticks FROM market_data
+WHERE instrument_id = $1 AND span_s = $2 AND starts_at < $3 ORDER BY starts_at DESC LIMIT 1
+"""
 
 
-_SPLITS: Final = "SELECT at, numerator, denominator FROM unit_splits WHERE instrument_id = $1"
+class CorporateAction(StrEnum):
+    """What bars can be adjusted for, in Alpaca's words. There are no spin-offs at this venue."""
+
+    SPLIT = "split"
+    DIVIDEND = "dividend"
+    SPIN_OFF = "spin-off"
 
 
 class PageTokenError(ValueError):
@@ -73,13 +99,6 @@ class _Token(msgspec.Struct, array_like=True, frozen=True):
     symbol: str
     at_ns: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
     id: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
-
-
-@dataclass(frozen=True)
-class _Split:
-    at_ns: int
-    numerator: int
-    denominator: int
 
 
 @dataclass(frozen=True)
@@ -114,20 +133,23 @@ class History:
         self._feed = feed
 
     async def bars(
-        self, symbols: Sequence[str], timeframe: Timeframe, span: Span, *, is_adjusted: bool = False
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe,
+        span: Span,
+        taken_out: Collection[CorporateAction] = (),
     ) -> Page:
         """Bars; of an hour and longer, the one in progress is there too.
 
-        is_adjusted: what began before a split is shown in units of after it.
+        taken_out: what bars of before it are adjusted for; see `adjusting`.
         """
 
         async def read(quote: Quote, after: _Token | None, limit: int) -> list[_Found]:
             rows = await self._bar_rows(quote, timeframe, span, after, limit)
             bars = [bar_of(row, timeframe.span_s) for row in rows]
-            splits = await self._splits(quote) if is_adjusted else []
+            adjustment = await self._adjustment(quote, taken_out)
             return [
-                _Found(one.starts_ns, 0, timed(_bar_body(quote, one, splits), one.starts_ns))
-                for one in bars
+                _Found(one.starts_ns, 0, _bar_item(quote.listed, one, adjustment)) for one in bars
             ]
 
         return await self._page(symbols, span, read)
@@ -173,9 +195,33 @@ class History:
 
         return await self._page(symbols, span, read)
 
-    async def _splits(self, quote: Quote) -> list[_Split]:
-        rows = await self._pool.fetch(_SPLITS, quote.listed.id)
-        return [_Split(to_ns(row["at"]), row["numerator"], row["denominator"]) for row in rows]
+    async def _adjustment(self, quote: Quote, taken_out: Collection[CorporateAction]) -> Adjustment:
+        if not taken_out:
+            return Adjustment()
+        splits = [
+            SplitOfUnits(to_ns(row["at"]), row["sequence"], row["numerator"], row["denominator"])
+            for row in await self._pool.fetch(_SPLITS, quote.listed.id)
+        ]
+        dividends = []
+        if CorporateAction.DIVIDEND in taken_out:
+            found = await self._dividends(quote.listed)
+            dividends = [(one.ex_ns, dividend_factor(one, splits)) for one in found]
+        return Adjustment(splits if CorporateAction.SPLIT in taken_out else (), dividends)
+
+    async def _dividends(self, listed: Listed) -> list[ExDividend]:
+        """Those whose day has come and before which anything traded: others adjust nothing."""
+        found = []
+        for paid in await paid_dividends(self._pool, listed.id):
+            begins = start_of(paid.effective_on)
+            if to_ns(begins) > self._feed.now_ns:
+                continue
+            row = await self._pool.fetchrow(_CLOSE, listed.id, DAY, begins)
+            if row is not None:
+                close = listed.exact_price(row["close_ticks"])
+                amount = Fraction(paid.amount)
+                closed_ns = to_ns(row["starts_at"])
+                found.append(ExDividend(to_ns(begins), paid.sequence, amount, close, closed_ns))
+        return found
 
     async def _bar_rows(
         self, quote: Quote, frame: Timeframe, span: Span, after: "_Token | None", limit: int
@@ -234,12 +280,8 @@ class _Found:
     item: Item
 
 
-def _bar_body(quote: Quote, bar: Bar, splits: Sequence[_Split]) -> Item:
-    new, old = 1, 1
-    for one in splits:
-        if bar.starts_ns < one.at_ns:
-            new, old = new * one.numerator, old * one.denominator
-    return bodies.bar_body(quote.listed, bar, new, old)
+def _bar_item(listed: Listed, bar: Bar, adjustment: Adjustment) -> Item:
+    return timed(bodies.bar_body(listed, bar, adjustment.of(bar.starts_ns)), bar.starts_ns)
 
 
 def timed(body: Item, at_ns: int) -> Item:

@@ -1,6 +1,7 @@
 """An instrument as market data shows it: its symbol, and its prices as numbers."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Final
 
 from trading.bars import NS
@@ -28,6 +29,10 @@ class Listed:
     def price(self, ticks: int) -> float:
         """The price as a number."""
         return ticks * self._numerator / self._denominator
+
+    def exact_price(self, ticks: int) -> Fraction:
+        """The price as it is."""
+        return Fraction(ticks * self._numerator, self._denominator)
 
     def size(self, units: int) -> int | float:
         """The size as a number; a whole one wherever units are sizes."""

@@ -7,7 +7,7 @@ from typing import Final
 from cloud.exchange.market_data.calendar import day_start
 from cloud.exchange.market_data.connection import SYMBOL
 from cloud.exchange.market_data.errors import MarketDataRequestError
-from cloud.exchange.market_data.history import Span
+from cloud.exchange.market_data.history import CorporateAction, Span
 from cloud.exchange.market_data.timeframes import Timeframe, parse_timeframe
 
 SYMBOLS_MAX: Final = 500
@@ -15,7 +15,7 @@ LIMIT_MAX: Final = 10_000
 LIMIT_DEFAULT: Final = 1_000
 FEEDS: Final = frozenset({"curb", "iex", "sip"})
 """All are this venue: whichever a client's tool asks for by default."""
-ADJUSTMENTS: Final = frozenset({"raw", "split"})
+ALL_ADJUSTMENTS: Final = frozenset(CorporateAction)
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -81,20 +81,35 @@ def span_of(
     return Span(since, upto, _limit(limit), sort == "desc", page_token or None)
 
 
-def check_feed(feed: str | None, currency: str | None, adjustment: str | None = None) -> None:
+def check_feed(feed: str | None, currency: str | None) -> None:
     """Nothing, if this venue can answer that.
 
     Raises:
-        MarketDataRequestError: another feed, currency or adjustment than there is.
+        MarketDataRequestError: another feed or currency than there is.
     """
     if feed not in (None, "", *FEEDS):
         raise MarketDataRequestError(f"invalid feed: take one of {', '.join(sorted(FEEDS))}.")
     if currency not in (None, "", "USD"):
         raise MarketDataRequestError("invalid currency: prices are in USD.")
-    if adjustment not in (None, "", *ADJUSTMENTS):
+
+
+def adjustment_of(text: str | None) -> frozenset[CorporateAction]:
+    """What to adjust bars for: `raw` (or nothing), `all`, or some with commas between.
+
+    Raises:
+        MarketDataRequestError: a word is none of these.
+    """
+    words = (text or "raw").split(",")
+    if words == ["raw"]:
+        return frozenset()
+    if words == ["all"]:
+        return ALL_ADJUSTMENTS
+    try:
+        return frozenset(CorporateAction(word) for word in words)
+    except ValueError as error:
         raise MarketDataRequestError(
-            "invalid adjustment: take raw or split; nothing is adjusted for dividends here."
-        )
+            f"invalid adjustment: take raw, all, or some of {', '.join(CorporateAction)}."
+        ) from error
 
 
 def _limit(text: str | None) -> int:

@@ -29,7 +29,9 @@ Sort = Annotated[Text, QueryParameter(description="asc or desc.")]
 Token = Annotated[Text, QueryParameter(description="`next_page_token` of the page before.")]
 FeedName = Annotated[Text, QueryParameter(description="curb; iex and sip mean the same here.")]
 Currency = Annotated[Text, QueryParameter(description="USD.")]
-Adjust = Annotated[Text, QueryParameter(description="raw or split.")]
+Adjust = Annotated[
+    Text, QueryParameter(description="raw, all, or some of split, dividend, spin-off.")
+]
 
 _REFUSALS: Final = {
     400: ALPACA_MALFORMED,

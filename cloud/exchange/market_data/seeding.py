@@ -70,7 +70,8 @@ class Seeding:
         self._pool = pool
 
     async def __call__(self, feed: Feed) -> None:
-        """Tell the feed."""
+        """Tell the feed; nothing if it begins anew meanwhile."""
+        epoch = feed.streams.epoch
         for quote in list(feed.quotes.values()):
             number = quote.listed.id
             last = await self._pool.fetchrow(_LAST_TRADE, number)
@@ -85,6 +86,8 @@ class Seeding:
         since = await self._since()
         rows = [] if since is None else await self._pool.fetch(_SECONDS, since)
         last_id = max((row["last_id"] for row in rows), default=0)
+        if feed.streams.epoch != epoch:
+            return
         feed.seed([(row["instrument_id"], bar_of(row, SECOND)) for row in rows], last_id)
 
     async def _since(self) -> datetime | None:

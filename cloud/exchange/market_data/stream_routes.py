@@ -34,7 +34,7 @@ class DataConnections:
         self._callers = callers
         self._connections: set[DataConnection] = set()
         self._opened = 0
-        feed.on_begin = self._begin_anew
+        feed.on_close = self._end_all
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -68,7 +68,7 @@ class DataConnections:
             self._connections.discard(connection)
             gauge.set(len(self._connections))
 
-    def _begin_anew(self) -> None:
+    def _end_all(self) -> None:
         """What is told from now on does not follow what was told before."""
         for connection in tuple(self._connections):
             connection.drop(AWAY)

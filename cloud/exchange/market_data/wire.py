@@ -26,6 +26,7 @@ from cloud.exchange.market_data.rooms import InstrumentRoom, MarketTeller
 from cloud.exchange.market_data.routes import ManyStocksController, OneStockController
 from cloud.exchange.market_data.seeding import Seeding
 from cloud.exchange.market_data.stream_routes import DataConnections, data_routes
+from cloud.exchange.restarting import Guard, keep_running
 from cloud.exchange.sequencer import Sequencer
 from cloud.kit.clock import Clock
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
@@ -159,11 +160,19 @@ def wire(kit: Kit, data: MarketData) -> Feature:
         dependencies={"market_data": provide_desk},
         tasks=(
             *(task for one in data.sources for task in _tasks(one, kit.clock)),
-            NamedTask("market-data-recorder", role, data.recorder.run),
+            NamedTask(
+                "market-data-recorder",
+                role,
+                lambda: keep_running(data.recorder.run, Guard("market-data-recorder")),
+            ),
             NamedTask(
                 "market-data-pruning", role, lambda: prune_for_ever(data.recorder, kit.clock)
             ),
-            NamedTask("market-data-rooms", role, data.teller.run),
+            NamedTask(
+                "market-data-rooms",
+                role,
+                lambda: keep_running(data.teller.run, Guard("market-data-rooms")),
+            ),
         ),
     )
 
@@ -171,8 +180,24 @@ def wire(kit: Kit, data: MarketData) -> Feature:
 def _tasks(source: Source, clock: Clock) -> tuple[NamedTask, ...]:
     feed, role = source.connections.feed, ProcessRole.EXCHANGE
     return (
-        NamedTask(f"market-data-{feed.name}-provider", role, source.provider.run),
-        NamedTask(f"market-data-{feed.name}-streams", role, feed.run),
-        NamedTask(f"market-data-{feed.name}-bars", role, lambda: advance_for_ever(feed, clock)),
-        NamedTask(f"market-data-{feed.name}-connections", role, source.connections.run),
+        NamedTask(
+            f"market-data-{feed.name}-provider",
+            role,
+            lambda: keep_running(source.provider.run, feed.guard),
+        ),
+        NamedTask(
+            f"market-data-{feed.name}-streams", role, lambda: keep_running(feed.run, feed.guard)
+        ),
+        NamedTask(
+            f"market-data-{feed.name}-bars",
+            role,
+            lambda: keep_running(lambda: advance_for_ever(feed, clock), feed.guard),
+        ),
+        NamedTask(
+            f"market-data-{feed.name}-connections",
+            role,
+            lambda: keep_running(
+                source.connections.run, Guard(f"market-data-{feed.name}-connections")
+            ),
+        ),
     )

@@ -1,22 +1,21 @@
 """Every portfolio as it is committed, in memory: what streams, pages and the equity curve show.
 
 The engine runs ahead of the database by up to one batch; what is shown must not. So this is copied
-from the engine once, when the process begins to lead, and then follows the committed batches.
+from the engine when the process begins to lead, and then follows the committed batches. Where that
+breaks it is copied again, and shown when what was copied is committed (`restarting.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-import structlog
-
-from cloud.exchange.wishes import CommittedBatch
+from cloud.exchange.restarting import Restarting, follow_batches
+from cloud.exchange.sequencer import Sequencer
+from cloud.exchange.wishes import CommittedBatch, ExchangeUnavailable
 from trading import Engine, events
 from trading.event_base import Event
 from trading.events import MoveCause
 from trading.instruments import Instrument, instrument_of, notional_floor
 from trading.orders import PRICE_TICKS_MAX
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -68,48 +67,135 @@ class LivePortfolio:
     positions: dict[int, LivePosition] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LivePicture:
+    """All of them after a certain command, copied from an engine; see `picture_of`."""
+
+    engine: Engine
+    sequence: int
+    day: int
+    markets: dict[int, LiveMarket]
+    portfolios: dict[int, LivePortfolio]
+
+
+def picture_of(engine: Engine) -> LivePicture:
+    """Everything as the engine has it now. Flows count from here on."""
+    venue = engine.venue
+    markets = {
+        number: LiveMarket(market.instrument, market.last_ticks)
+        for number, market in venue.markets.items()
+    }
+    portfolios = {}
+    for number, one in venue.portfolios.items():
+        portfolio = LivePortfolio(number, one.account_id, one.cash)
+        portfolio.settled_cash = one.cash - one.pending_cash
+        portfolio.held_cash, portfolio.fees = one.held_cash, one.fees
+        portfolio.realised = one.realised
+        portfolio.changed_sequence, portfolio.changed_at_ns = engine.sequence, venue.at_ns
+        portfolio.day_equity, portfolio.day_flows = one.day_start_equity, -one.moved_today
+        for instrument_id, position in one.positions.items():
+            portfolio.positions[instrument_id] = LivePosition(
+                position.units,
+                position.units - position.pending_units,
+                position.held,
+                position.cost,
+                position.realised,
+                position.realised_fifo,
+            )
+        portfolios[number] = portfolio
+    return LivePicture(engine, engine.sequence, venue.day, markets, portfolios)
+
+
 Touched = Callable[[CommittedBatch, "set[int]", "set[int]"], None]
 """Told after each batch: portfolios that changed, instruments whose mark did."""
+LiveListener = Restarting[CommittedBatch, "set[int]", "set[int]"]
 
 
 class LivePortfolios:
-    """All of them; `start` it where the process begins to lead, then `apply` every batch."""
+    """All of them; `begin` it where the process begins to lead, then `apply` every batch.
+
+    sequence: the last command that is in it. since: the one behind which flows count.
+    """
 
     def __init__(self) -> None:
         self._engine = Engine()
-        self.portfolios: dict[int, LivePortfolio] = {}
-        self.markets: dict[int, LiveMarket] = {}
+        self._portfolios: dict[int, LivePortfolio] = {}
+        self._markets: dict[int, LiveMarket] = {}
+        self._is_open = False
+        self._listeners: list[LiveListener] = []
         self.sequence = 0
+        self.since = 0
         self.day = 0
-        self.listeners: list[Touched] = []
+
+    @property
+    def portfolios(self) -> dict[int, LivePortfolio]:
+        """By number.
+
+        Raises:
+            ExchangeUnavailable: they begin anew, and are not known for a moment.
+        """
+        self._require_open()
+        return self._portfolios
+
+    @property
+    def markets(self) -> dict[int, LiveMarket]:
+        """By the instrument's number. Raises as `portfolios`."""
+        self._require_open()
+        return self._markets
+
+    def join(self, sequencer: Sequencer) -> None:
+        """Follow the sequencer of this process from its next lead on."""
+        follow_batches(
+            sequencer,
+            "portfolios",
+            self.apply,
+            copy=picture_of,
+            begin=self.begin,
+            close=self.close,
+        )
+
+    def follow(
+        self,
+        name: str,
+        hear: Touched,
+        *,
+        begin: Callable[[], None] = lambda: None,
+        close: Callable[[], None] = lambda: None,
+    ) -> LiveListener:
+        """Have a listener told of each batch once it is in the picture.
+
+        begin: begins from this picture, as it is now: whenever the picture begins, and where the
+            listener broke. close: see `Restarting`.
+        """
+
+        def begin_anew() -> bool:
+            if self._is_open:
+                begin()
+            return self._is_open
+
+        listener = Restarting(name, hear, begin_anew=begin_anew, close=close)
+        self._listeners.append(listener)
+        if self._is_open:
+            listener.begin()
+        return listener
+
+    def close(self) -> None:
+        """Nobody may read from it any more, until it has begun anew."""
+        self._is_open = False
 
     def start(self, engine: Engine) -> None:
-        """Copy the engine, whose every command is committed. Flows count from here on."""
-        venue = engine.venue
-        self._engine = engine
-        self.sequence, self.day = engine.sequence, venue.day
-        self.markets = {
-            number: LiveMarket(market.instrument, market.last_ticks)
-            for number, market in venue.markets.items()
-        }
-        self.portfolios = {}
-        for number, one in venue.portfolios.items():
-            portfolio = LivePortfolio(number, one.account_id, one.cash)
-            portfolio.settled_cash = one.cash - one.pending_cash
-            portfolio.held_cash, portfolio.fees = one.held_cash, one.fees
-            portfolio.realised = one.realised
-            portfolio.changed_sequence, portfolio.changed_at_ns = engine.sequence, venue.at_ns
-            portfolio.day_equity, portfolio.day_flows = one.day_start_equity, -one.moved_today
-            for instrument_id, position in one.positions.items():
-                portfolio.positions[instrument_id] = LivePosition(
-                    position.units,
-                    position.units - position.pending_units,
-                    position.held,
-                    position.cost,
-                    position.realised,
-                    position.realised_fifo,
-                )
-            self.portfolios[number] = portfolio
+        """Begin from the engine, whose every command is committed."""
+        self.begin(picture_of(engine))
+
+    def begin(self, picture: LivePicture) -> None:
+        """Go on from there; the picture is its own from here on."""
+        self._engine = picture.engine
+        self.sequence = self.since = picture.sequence
+        self.day = picture.day
+        self._markets, self._portfolios = picture.markets, picture.portfolios
+        self._is_open = True
+        for listener in self._listeners:
+            listener.begin()
 
     def apply(self, batch: CommittedBatch) -> None:
         """Follow a batch, then tell the listeners whom it touched."""
@@ -119,28 +205,28 @@ class LivePortfolios:
             for event in found:
                 self._apply(event, batch.at_ns, touched, marked)
         self.sequence = batch.last_sequence
-        for listener in self.listeners:
-            try:
-                listener(batch, touched, marked)
-            except Exception:
-                # A mistake in what is shown must not stop what is traded.
-                log.exception("portfolio_listener_broke", first_sequence=batch.first_sequence)
+        for listener in self._listeners:
+            listener(batch, touched, marked)
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ExchangeUnavailable("Portfolios are read anew in this moment; ask again.")
 
     def _apply(self, event: Event, at_ns: int, touched: set[int], marked: set[int]) -> None:
         match event:
             case events.OrderFilled():
-                market = self.markets[event.instrument_id]
+                market = self._markets[event.instrument_id]
                 if market.mark_ticks != event.price_ticks:
                     marked.add(event.instrument_id)
                 market.mark_ticks, market.marked_at_ns = event.price_ticks, at_ns
             case events.BalanceChanged():
-                portfolio = self.portfolios[event.portfolio_id]
+                portfolio = self._portfolios[event.portfolio_id]
                 portfolio.cash, portfolio.settled_cash = event.cash, event.settled_cash
                 portfolio.held_cash, portfolio.fees = event.held_cash, event.fees
                 portfolio.realised = event.realised
                 self._touch(portfolio, event.sequence, at_ns, touched)
             case events.PositionChanged():
-                portfolio = self.portfolios[event.portfolio_id]
+                portfolio = self._portfolios[event.portfolio_id]
                 portfolio.positions[event.instrument_id] = LivePosition(
                     event.units,
                     event.settled_units,
@@ -153,7 +239,7 @@ class LivePortfolios:
             case events.CashMoved() | events.UnitsMoved():
                 self._flow(event)
             case events.PortfolioOpened():
-                self.portfolios[event.portfolio_id] = LivePortfolio(
+                self._portfolios[event.portfolio_id] = LivePortfolio(
                     event.portfolio_id, event.account_id
                 )
                 touched.add(event.portfolio_id)
@@ -172,15 +258,15 @@ class LivePortfolios:
 
     def _flow(self, event: events.CashMoved | events.UnitsMoved) -> None:
         """Dividends and paid-out fractions are earned, not brought."""
-        portfolio = self.portfolios[event.portfolio_id]
+        portfolio = self._portfolios[event.portfolio_id]
         if isinstance(event, events.UnitsMoved):
-            portfolio.flows += self.markets[event.instrument_id].value_of(event.units)
+            portfolio.flows += self._markets[event.instrument_id].value_of(event.units)
         elif event.cause not in (MoveCause.DIVIDEND, MoveCause.SPLIT_FRACTION):
             portfolio.flows += event.amount
 
     def _list(self, event: events.InstrumentListed | events.UnitsSplit, marked: set[int]) -> None:
         marked.add(event.instrument_id)
-        known = self.markets.get(event.instrument_id)
+        known = self._markets.get(event.instrument_id)
         if isinstance(event, events.UnitsSplit):
             assert known is not None, "what is not listed was split"
             known.mark_ticks = split_price(
@@ -189,7 +275,7 @@ class LivePortfolios:
             return
         one = instrument_of(event.parameters)
         if known is None:
-            self.markets[event.instrument_id] = LiveMarket(one, one.reference_ticks)
+            self._markets[event.instrument_id] = LiveMarket(one, one.reference_ticks)
         else:
             known.instrument = one
 
@@ -200,7 +286,7 @@ class LivePortfolios:
         """
         self.day = day
         theirs = self._engine.venue.portfolios
-        for number, portfolio in self.portfolios.items():
+        for number, portfolio in self._portfolios.items():
             portfolio.day_equity = theirs[number].day_start_equity
             portfolio.day_flows = portfolio.flows
 

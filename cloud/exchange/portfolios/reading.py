@@ -54,6 +54,7 @@ class PortfolioReader:
         self._history = history
         self._clock = clock
         self._next: asyncio.Future[None] | None = None
+        live.follow("portfolio-reader", self.hear)
 
     def now(self) -> datetime:
         """The venue's time."""

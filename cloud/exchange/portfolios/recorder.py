@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 
 from cloud.events.cancelled import end_if_cancelled
@@ -19,7 +18,8 @@ from cloud.exchange.portfolios.history import EquityHistory, NewSample
 from cloud.exchange.portfolios.live import LivePortfolio, LivePortfolios
 from cloud.exchange.wishes import CommittedBatch
 from cloud.kit.clock import Clock
-from trading import Engine, events
+from cloud.kit.outages import is_passing
+from trading import events
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ _MINUTE: Final = timedelta(minutes=1)
 
 
 class EquityRecorder:
-    """`run` it beside the sequencer. Only this writes `LivePortfolio.flows` beyond events."""
+    """`run` it where the process may lead. Only this writes `LivePortfolio.flows` beyond events."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class EquityRecorder:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._live = live
+        self._listener = live.follow("equity-curve", self.hear, begin=self.begin)
         self._history = history
         self._clock = clock
         self._sleep = sleep
@@ -51,11 +52,11 @@ class EquityRecorder:
         self._minute: datetime | None = None
         self._thinned_at: datetime | None = None
 
-    def begin(self, engine: Engine) -> None:
-        """The process begins to lead with this engine; the picture was copied from it."""
-        self._since, self._is_based = engine.sequence, False
+    def begin(self) -> None:
+        """Begin with the picture, or from it once more: whatever may have changed is sampled."""
+        if self._since != self._live.since:
+            self._since, self._is_based = self._live.since, False
         self._changed = set(self._live.portfolios)
-        self._waiting.clear()
 
     def hear(self, batch: CommittedBatch, touched: set[int], marked: set[int]) -> None:
         """A listener of the picture."""
@@ -70,11 +71,14 @@ class EquityRecorder:
         while True:
             end_if_cancelled()
             await self._sleep(LOOK_EVERY_S)
-            try:
-                await self.look()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                # What waits is kept: it is stored at a later look.
-                log.warning("equity_not_stored", error=repr(error), samples=len(self._waiting))
+            with self._listener.over():
+                try:
+                    await self.look()
+                except Exception as error:
+                    if not is_passing(error):
+                        raise
+                    # What waits is kept: it is stored at a later look.
+                    log.warning("equity_not_stored", error=repr(error), samples=len(self._waiting))
 
     async def look(self) -> None:
         """Take the samples of a minute that has ended, and store what waits."""

@@ -29,10 +29,7 @@ class Portfolios:
         self.service = PortfolioService(kit.database, sequencer, kit.clock)
         self.moves = Moves(kit.database, sequencer, kit.clock, kit.ids)
         self.directory = Directory(sequencer)
-        self.live.listeners += [self.recorder.hear, self.reader.hear]
-        sequencer.on_lead(self.live.start)
-        sequencer.on_lead(self.recorder.begin)
-        sequencer.subscribe(self.live.apply)
+        self.live.join(sequencer)
 
 
 def wire(kit: Kit, portfolios: Portfolios) -> Feature:

@@ -1,4 +1,10 @@
-"""Makes statements: reads everything in one snapshot, replays it, and compares before it shows."""
+"""Makes statements: reads everything in one snapshot, replays it, and compares before it shows.
+
+It replays from the portfolio's opening every time, at some 25 microseconds of CPU a movement. The
+engine's snapshots would not save that: one has all portfolios in one piece, which after 200,000
+commands took as long to restore (1.1 s) as 45,000 movements to replay (1.0 s; neither compiled);
+they are kept for a week; and books that begin with the engine's are no second opinion of it.
+"""
 
 import asyncio
 from collections.abc import Mapping

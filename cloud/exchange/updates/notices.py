@@ -19,7 +19,7 @@ from cloud.events.cancelled import end_if_cancelled
 from cloud.exchange.portfolios.live import LivePortfolios
 from cloud.exchange.public_ids import order_uuid, portfolio_uuid
 from cloud.exchange.wishes import CommittedBatch
-from cloud.kit.redis import RedisError
+from cloud.kit.outages import is_passing
 from trading import events
 from trading.reasons import Reason
 
@@ -91,9 +91,12 @@ class OrderNotices:
         self._sleep = sleep
         self._waiting: dict[int, _Waiting] = {}
         self._users: dict[int, UUID] = {}
+        self._listener = live.follow("order-notices", self._hear, begin=self._begin)
 
-    def hear(self, batch: CommittedBatch, _touched: set[int], _marked: set[int]) -> None:
-        """A listener of the committed picture."""
+    def _begin(self) -> None:
+        self._waiting.clear()
+
+    def _hear(self, batch: CommittedBatch, _touched: set[int], _marked: set[int]) -> None:
         rows = batch.order_rows
         for found in batch.events:
             for event in found:
@@ -111,14 +114,17 @@ class OrderNotices:
         while True:
             end_if_cancelled()
             await self._sleep(EVERY_S)
-            try:
-                await self.tell()
-            except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if not is_away:
-                    log.warning("order_notices_not_told", error=repr(error))
-                is_away = True
-            else:
-                is_away = False
+            with self._listener.over():
+                try:
+                    await self.tell()
+                except Exception as error:
+                    if not is_passing(error):
+                        raise
+                    if not is_away:
+                        log.warning("order_notices_not_told", error=repr(error))
+                    is_away = True
+                else:
+                    is_away = False
 
     async def tell(self) -> None:
         """Tell what waits, of at most so many portfolios; the others' turn is the next.

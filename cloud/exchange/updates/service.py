@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final
 
 import asyncpg
-import structlog
 
 from cloud.exchange.orders.views import SELECT, view_of
 from cloud.exchange.orders.words import LIVE_STATES
@@ -24,9 +23,6 @@ from cloud.exchange.updates.fold import Fold
 from cloud.exchange.updates.messages import Ended, Place, Start, Started, Stream, encode, frame
 from cloud.exchange.updates.worth import WorthTeller
 from cloud.exchange.wishes import CommittedBatch
-from trading import Engine
-
-log = structlog.get_logger()
 
 KEPT_AFTER_LAST_S: Final = 600.0
 """A portfolio nobody listens to is followed on for so long: who comes back in time may resume."""
@@ -61,34 +57,38 @@ class TradeUpdates:
         self._held: dict[int, list[CommittedBatch]] = {}
         self._heard = 0
         self._next: asyncio.Event = asyncio.Event()
-        self.worth = WorthTeller(live, self._tell_worth)
+        self._worth = WorthTeller(live, self._tell_worth, lambda: self._listener)
+        self.on_close: Callable[[], None] = lambda: None
+        """Whoever keeps readers ends them: what comes does not follow what was told."""
+        self._listener = live.follow(
+            "trade-updates", self._hear, begin=self._begin, close=self._close
+        )
 
     @property
     def is_open(self) -> bool:
         """Whether this process runs the exchange now."""
         return self._sequencer.is_leading
 
-    def begin(self, engine: Engine) -> None:
-        """The process begins to lead: what was followed before is not continued."""
+    def _begin(self) -> None:
+        """The picture begins: what was followed before is not continued."""
+        self._heard = self._live.sequence
+
+    def _close(self) -> None:
         for portfolio_id in tuple(self._feeds):
             self._forget(portfolio_id)
-        self._heard = engine.sequence
+        # Batches may be missing from what is held for those who were on their way.
+        for task in self._coming.values():
+            task.cancel()
+        self.on_close()
 
-    def hear(self, batch: CommittedBatch) -> None:
-        """A listener of the sequencer; after the one of the committed picture."""
+    def _hear(self, batch: CommittedBatch, touched: set[int], marked: set[int]) -> None:
+        self._worth.hear(batch, touched, marked)
         self._heard = batch.last_sequence
         for held in self._held.values():
             held.append(batch)
         self._next.set()
-        if self._fold.is_idle:
-            return
-        try:
+        if not self._fold.is_idle:
             self._tell(batch)
-        except Exception:
-            # A mistake in what is shown must not stop what is traded: readers start anew.
-            log.exception("trade_updates_broke", first_sequence=batch.first_sequence)
-            for portfolio_id in tuple(self._feeds):
-                self._forget(portfolio_id)
 
     def _tell(self, batch: CommittedBatch) -> None:
         markets = self._live.markets
@@ -104,7 +104,9 @@ class TradeUpdates:
             ExchangeUnavailable: this process does not lead, the venue does not know the
                 portfolio, too many are followed, or the database does not answer.
         """
-        if not self._sequencer.is_leading or portfolio_id not in self._live.portfolios:
+        if not self._sequencer.is_leading or not self._listener.is_open:
+            raise ExchangeUnavailable
+        if portfolio_id not in self._live.portfolios:
             raise ExchangeUnavailable
         if portfolio_id in self._feeds:
             return
@@ -117,9 +119,14 @@ class TradeUpdates:
             task.add_done_callback(lambda _: self._coming.pop(portfolio_id, None))
         try:
             # One who gives up must not take the reading away from those who wait with them.
-            await asyncio.shield(task)
+            await asyncio.wait([task])
+            if task.cancelled():
+                raise ExchangeUnavailable("What is told begins anew; try again.")
+            task.result()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise ExchangeUnavailable("The database does not answer; try again.") from error
+        if portfolio_id not in self._feeds:
+            raise ExchangeUnavailable("What is told begins anew; try again.")
 
     async def _take_up(self, portfolio_id: int) -> None:
         held: list[CommittedBatch] = []
@@ -166,7 +173,7 @@ class TradeUpdates:
         feed = self._feeds[portfolio_id][stream]
         feed.readers.add(reader)
         if stream is Stream.PORTFOLIO:
-            self.worth.watch(portfolio_id)
+            self._worth.watch(portfolio_id)
             return self._from_snapshot(feed, portfolio_id, stream)  # it says what is
         missed = None if place is None else feed.missed(place.epoch, place.seq)
         if missed is not None:
@@ -184,7 +191,7 @@ class TradeUpdates:
         for feed in feeds.values():
             feed.readers.discard(reader)
         if not feeds[Stream.PORTFOLIO].readers:
-            self.worth.forget(portfolio_id)
+            self._worth.forget(portfolio_id)
         if not any(feed.readers for feed in feeds.values()):
             self._left_s[portfolio_id] = self._now_s()
 
@@ -202,7 +209,7 @@ class TradeUpdates:
                 self._forget(portfolio_id)
 
     def _forget(self, portfolio_id: int) -> None:
-        self.worth.forget(portfolio_id)
+        self._worth.forget(portfolio_id)
         self._fold.forget(portfolio_id)
         del self._left_s[portfolio_id]
         for feed in self._feeds.pop(portfolio_id).values():
@@ -220,10 +227,8 @@ class TradeUpdates:
         return Joined(Started(feed.epoch, feed.seq, Start.SNAPSHOT), [taken])
 
     def _tell_worth(self, portfolio_id: int) -> None:
-        feeds = self._feeds.get(portfolio_id)
-        if feeds is not None:
-            worth = valuation(self._live, self._live.portfolios[portfolio_id])
-            feeds[Stream.PORTFOLIO].tell(encode(worth))
+        worth = valuation(self._live, self._live.portfolios[portfolio_id])
+        self._feeds[portfolio_id][Stream.PORTFOLIO].tell(encode(worth))
 
     def _extreme_of(self, engine_order_id: int) -> int:
         order = self._sequencer.engine.venue.orders.get(engine_order_id)

@@ -5,12 +5,12 @@ import uuid
 
 from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.portfolios.live import LivePortfolios
+from cloud.exchange.restarting import Guard, keep_running
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.updates.notices import OrderNotices, Teller
 from cloud.exchange.updates.routes import StreamConnections, stream_route
 from cloud.exchange.updates.service import TradeUpdates
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
-from trading import Engine
 
 
 def make_updates(kit: Kit, sequencer: Sequencer, live: LivePortfolios) -> TradeUpdates:
@@ -27,30 +27,24 @@ def make_updates(kit: Kit, sequencer: Sequencer, live: LivePortfolios) -> TradeU
 def wire(
     kit: Kit,
     updates: TradeUpdates,
-    sequencer: Sequencer,
     live: LivePortfolios,
     access: TraderAccess,
     teller: Teller,
 ) -> Feature:
-    """`/stream`, notices to users' rooms, and what keeps them going.
-
-    `live` must have been joined to the sequencer before.
-    """
+    """`/stream`, notices to users' rooms, and what keeps them going."""
     connections = StreamConnections(updates, access)
 
-    def begin(engine: Engine) -> None:
-        connections.end_all()
-        updates.begin(engine)
-
-    sequencer.on_lead(begin)
-    sequencer.subscribe(updates.hear)
+    updates.on_close = connections.end_all
     notices = OrderNotices(live, kit.database.pool, teller)
-    live.listeners += [updates.worth.hear, notices.hear]
     return Feature(
         "trade-updates",
         routes=(stream_route(connections),),
         tasks=(
-            NamedTask("trade-updates", ProcessRole.EXCHANGE, connections.run),
+            NamedTask(
+                "trade-updates",
+                ProcessRole.EXCHANGE,
+                lambda: keep_running(connections.run, Guard("trade-updates-connections")),
+            ),
             NamedTask("order-notices", ProcessRole.EXCHANGE, notices.run),
         ),
     )

@@ -6,21 +6,29 @@ after its commit, further ones a little later together. Prices alone move it les
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from cloud.exchange.portfolios.live import LivePortfolios
-from cloud.exchange.wishes import CommittedBatch
+from cloud.exchange.restarting import Guard
+from cloud.exchange.wishes import CommittedBatch, ExchangeUnavailable
 
 APART_S: Final = 0.02
 PRICES_APART_S: Final = 0.25
 
 
 class WorthTeller:
-    """tell: told the number of a portfolio whose worth is to be told now."""
+    """tell: told the number of a portfolio whose worth is to be told now.
 
-    def __init__(self, live: LivePortfolios, tell: Callable[[int], None]) -> None:
+    guard: where mistakes end that nobody else hears of.
+    """
+
+    def __init__(
+        self, live: LivePortfolios, tell: Callable[[int], None], guard: Callable[[], Guard]
+    ) -> None:
         self._live = live
         self._tell = tell
+        self._guard = guard
         self._told_s: dict[int, float] = {}
         self._due: dict[int, asyncio.TimerHandle] = {}
 
@@ -56,7 +64,12 @@ class WorthTeller:
         if due_s <= loop.time():
             self._now(portfolio_id)
         else:
-            self._due[portfolio_id] = loop.call_at(due_s, self._now, portfolio_id)
+            self._due[portfolio_id] = loop.call_at(due_s, self._in_time, portfolio_id)
+
+    def _in_time(self, portfolio_id: int) -> None:
+        # While the picture begins anew nothing is told; what is told of it begins then.
+        with self._guard().over(), suppress(ExchangeUnavailable):
+            self._now(portfolio_id)
 
     def _now(self, portfolio_id: int) -> None:
         self._due.pop(portfolio_id, None)

@@ -5,13 +5,11 @@ import base64
 import contextlib
 import json
 import random
-import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-import uvicorn
 from litestar import Litestar
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -26,6 +24,7 @@ from cloud.realtime.hub import Hub
 from cloud.realtime.rooms import Rooms
 from cloud.realtime.routes import LiveConnections, live_route
 from protocols import realtime as wire
+from tests.support.serving import serving
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 ADA, BOB = UUID(int=0xADA), UUID(int=0xB0B)
@@ -112,36 +111,20 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Server"]:
-        listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
         app = Litestar([live_route(self.live)], openapi_config=None, logging_config=None)
-        config = uvicorn.Config(
-            app,
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            log_config=None,
-            lifespan="on",
-        )
-        server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
-        tasks = [
-            asyncio.ensure_future(self.hub.run()),
-            asyncio.ensure_future(self.live.run()),
-            asyncio.ensure_future(server.serve(sockets=[listener])),
-        ]
+        tasks = [asyncio.ensure_future(self.hub.run()), asyncio.ensure_future(self.live.run())]
         try:
-            while not server.started:  # noqa: ASYNC110 -- uvicorn gives no event
-                await asyncio.sleep(0.005)
-            yield self
+            async with serving(app, self.port, ws_per_message_deflate=False) as self.port:
+                try:
+                    yield self
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.wait(tasks)
         finally:
-            for task in tasks[:2]:
-                task.cancel()
-            await asyncio.wait(tasks[:2])
-            server.should_exit = True
-            await tasks[2]
             await self._redis.aclose()
             await self._listening.aclose()
-        for task in tasks[:2]:
+        for task in tasks:
             assert task.cancelled() or task.exception() is None, task.exception()
 
 

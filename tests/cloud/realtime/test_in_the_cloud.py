@@ -1,14 +1,10 @@
 """`/ws` in the whole application: a real token, a real car park, a real wallet."""
 
-import asyncio
-import contextlib
 import dataclasses
-import socket
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-import uvicorn
 
 from cloud.app import build_asgi, running, wire_features
 from cloud.kit.feature import Kit
@@ -17,6 +13,7 @@ from cloud.realtime import connection as connection_module
 from cloud.roles import ALL_ROLES
 from protocols import realtime as wire
 from tests.cloud.realtime.conftest import Client
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -29,20 +26,9 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 async def port(kit: Kit) -> AsyncIterator[int]:
     """The whole cloud in this process, behind a real web server."""
-    listener = socket.create_server(("127.0.0.1", 0))
     features = wire_features(kit)
-    config = uvicorn.Config(
-        build_asgi(kit, features), ws="websockets-sansio", log_config=None, lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
-    async with running(kit, features, ALL_ROLES):
-        task = asyncio.ensure_future(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110 -- uvicorn gives no event
-            await asyncio.sleep(0.005)
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        await task
+    async with running(kit, features, ALL_ROLES), serving(build_asgi(kit, features)) as port:
+        yield port
 
 
 async def test_a_driver_joins_their_own_room_and_no_room_that_is_not_there(port, client, sign_in):

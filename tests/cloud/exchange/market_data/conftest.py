@@ -1,8 +1,6 @@
 """The whole cloud behind a real web server, its exchange leading, the market moved by hand."""
 
 import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from cloud.accounts.user import Role
 from cloud.app import build_asgi, running, wire_features
@@ -19,6 +16,7 @@ from cloud.exchange.public_ids import portfolio_uuid
 from cloud.kit.clock import ManualClock
 from cloud.kit.feature import Feature, Kit, ProcessRole
 from tests.support.alpaca_clients import Key
+from tests.support.serving import serving
 from tests.support.venue_app import VenueApp
 from trading.commands import ListInstrument, SetPhase
 from trading.instruments import CONTINUOUS, Instrument
@@ -88,23 +86,15 @@ async def market(kit: Kit) -> AsyncIterator[Market]:
     desk = await exchange.dependencies["market_data"]()
     leads = asyncio.Event()
     sequencer.on_lead(lambda _: leads.set())
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        build_asgi(kit, features), ws="websockets-sansio", log_config=None, lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
     roles = frozenset({ProcessRole.EXCHANGE, ProcessRole.API})
-    async with running(kit, only_market_tasks(features), roles):
-        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110 -- uvicorn gives no event
-            await asyncio.sleep(0.005)
+    async with (
+        running(kit, only_market_tasks(features), roles),
+        serving(build_asgi(kit, features)) as port,
+    ):
+        url = f"http://127.0.0.1:{port}"
         await asyncio.wait_for(leads.wait(), 30)
         async with httpx.AsyncClient(base_url=url) as client:
             yield await opened(VenueApp(kit, client, sequencer), desk.feed, url)
-        server.should_exit = True
-        await serving
 
 
 async def opened(app: VenueApp, feed: Feed, url: str) -> Market:

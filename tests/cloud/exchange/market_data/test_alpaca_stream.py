@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import msgpack
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from protocols.market_book import LevelBook, subscribe_request
 from tests.cloud.exchange.market_data.conftest import DAY, Market, eventually
 from tests.support.alpaca_clients import Heard, market_stream
+from tests.support.listeners import broken, listener
 from trading.commands import SetPhase
 from trading.instruments import HALTED
 
@@ -96,6 +99,53 @@ async def test_depth_from_a_real_connection_is_the_engines(market: Market) -> No
     assert [(price * 10_000, size) for price, size in book.bids()] == [
         (one.price_ticks, one.visible_units) for one in bids
     ]
+
+
+@pytest.mark.parametrize("place", ["taking in", "telling"])
+async def test_a_mistake_sends_listeners_back_to_a_right_book(
+    market: Market, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    buyer, _ = market.portfolios
+    await market.limit(buyer, 1, 10, 1_400_000)
+    url = market.url.replace("http", "ws", 1) + "/v2/curb?codec=msgpack"
+    book = LevelBook("AAPL")
+
+    async def hear_until(socket: ClientConnection, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not is_so():
+                for message in msgpack.unpackb(await socket.recv()):
+                    if book.is_for(message):
+                        book.apply(message)
+
+    async with connect(url, compression=None, additional_headers=market.headers) as socket:
+        await socket.send(msgpack.packb(subscribe_request(book)))
+        await hear_until(socket, lambda: len(book.bids()) == 1)
+        if place == "taking in":
+            with broken(market.sequencer, "market-data", "_hear"):
+                await market.limit(buyer, 1, 10, 1_390_000)
+        else:
+            listener(market.sequencer, "market-data")._began_s = float("-inf")
+            with monkeypatch.context() as patch:
+                patch.setattr(market.feed, "_tell", None)
+                await market.limit(buyer, 1, 10, 1_390_000)
+                market.feed.write()
+        with pytest.raises(ConnectionClosed) as ended:
+            await hear_until(socket, lambda: False)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 4503
+    await market.limit(buyer, 1, 10, 1_380_000)
+    async with connect(url, compression=None, additional_headers=market.headers) as socket:
+        await socket.send(msgpack.packb(subscribe_request(book)))
+        await hear_until(socket, lambda: len(book.bids()) == 3)
+    latest = (await market.get("/AAPL/orderbook/latest")).json()
+    assert [(one["p"], one["s"]) for one in latest["orderbook"]["b"]] == book.bids()
+    # Bars are told anew as well: the trades of before are in them, once.
+    await market.trade(1_500_000, 30)
+    quote = market.feed.quotes["AAPL"]
+    await eventually(lambda: quote.days()[0] is not None)
+    day = quote.days()[0]
+    assert day is not None
+    assert (day.units, day.count) == (30, 1)
 
 
 async def test_room_of_the_instrument_shows_what_is(market: Market) -> None:

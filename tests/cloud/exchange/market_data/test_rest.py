@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cloud.accounts.user import Role
 from cloud.exchange.market_data.feed import Feed
 from cloud.exchange.market_data.recorder import Recorder
 from cloud.exchange.market_data.seeding import Seeding
@@ -48,7 +49,52 @@ async def test_bars_can_be_adjusted_for_splits(market: Market) -> None:
     answer = await market.get("/bars", **query, adjustment="split")
     adjusted = answer.json()["bars"]["AAPL"]
     assert [(one["o"], one["v"]) for one in adjusted] == [(50.0, 90), (50.0, 7)]
-    assert (await market.get("/bars", **query, adjustment="all")).status_code == 400
+    assert (await market.get("/bars", **query, adjustment="none")).status_code == 400
+
+
+async def days_kept(market: Market, count: int) -> None:
+    """Until so many daily bars are in the database."""
+    kept = "SELECT count(*) FROM market_data WHERE span_s = 86400"
+    async with asyncio.timeout(20):
+        while True:
+            if await market.kit.database.pool.fetchval(kept) == count:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_bars_can_be_adjusted_for_dividends(market: Market) -> None:
+    path = "/api/v1/exchange/instruments/AAPL"
+    await market.trade(1_000_000, 30)
+    market.wait(days=1)
+    await days_kept(market, 1)
+    admin = await market.sign_in("admin@example.org", Role.ADMIN)
+    body = {"numerator": 2, "denominator": 1, "effective_on": "2026-03-03", "reason": "of two"}
+    done = await market.client.post(f"{path}/splits", json=body, headers=admin)
+    assert done.status_code == 201, done.text
+    # Of the 50 dollars that 100 have become.
+    for amount, day in (("5", "2026-03-03"), ("1", "2026-03-04")):
+        body = {"amount": amount, "effective_on": day, "reason": "as every year"}
+        done = await market.client.post(f"{path}/dividends", json=body, headers=admin)
+        assert done.status_code == 201, done.text
+    await market.trade(450_000, 7)
+    query = {"timeframe": "1Day", "start": "2026-03-01T00:00:00Z"}
+    expected = {
+        "raw": ([100.0, 45.0], [30, 7]),
+        "split": ([50.0, 45.0], [60, 7]),
+        "dividend": ([90.0, 45.0], [30, 7]),
+        "all": ([45.0, 45.0], [60, 7]),
+    }
+    for adjustment, (closes, volumes) in expected.items():
+        answer = await market.get("/AAPL/bars", **query, adjustment=adjustment)
+        bars = answer.json()["bars"]
+        assert [one["c"] for one in bars] == closes, adjustment
+        assert [one["vw"] for one in bars] == closes
+        assert [one["v"] for one in bars] == volumes
+    # The second one's day has not come: nobody knows yet what it will be a part of.
+    market.wait(days=1)
+    await days_kept(market, 2)
+    later = (await market.get("/AAPL/bars", **query, adjustment="dividend")).json()["bars"]
+    assert [one["c"] for one in later] == [pytest.approx(90 * 44 / 45), 44.0]
 
 
 async def test_refusals_have_alpacas_shape(market: Market) -> None:

@@ -91,8 +91,8 @@ def test_what_cannot_be_a_symbol_is_refused(text: str | None) -> None:
 
 
 def test_feeds_and_currencies_that_are_not_here_are_refused() -> None:
-    check_feed("sip", "USD", "split")
-    for words in (("otc", None, None), (None, "EUR", None), (None, None, "all")):
+    check_feed("sip", "USD")
+    for words in (("otc", None), (None, "EUR")):
         with pytest.raises(MarketDataRequestError):
             check_feed(*words)
     with pytest.raises(MarketDataRequestError):

@@ -10,35 +10,15 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.trading_clients import ACME, BOLT, Trader, Venue, serving
-from tests.support.venue_app import venue_app
-from trading.commands import ListInstrument, SetPhase
-from trading.instruments import CONTINUOUS
+from tests.support.trading_clients import Trader
 
 WITHIN_S = 20.0
 
 
 @pytest.fixture
-async def venue(kit) -> AsyncIterator[Venue]:
-    """ACME at 100 dollars and BOLT at 50, both trading."""
-    tasks = ("exchange-leader", "order-entry")
-    async with venue_app(kit, tasks) as app, serving(app) as url:
-        for one in (ACME, BOLT):
-            await app.submit(ListInstrument(0, 0, one))
-        await app.submit(SetPhase(0, 0, 0, CONTINUOUS))
-        yield Venue(app, url)
-
-
-@pytest.fixture
-async def ada(venue: Venue) -> Trader:
-    """Has 100,000 dollars."""
-    return await venue.trader("ada@example.org")
-
-
-@pytest.fixture
-async def maker(venue: Venue) -> Trader:
-    """Has money, and 10,000 units of each."""
-    return await venue.trader("maker@example.org", cash=10**9, units={1: 10_000, 2: 10_000})
+def venue_tasks() -> tuple[str, ...]:
+    """It keeps its time."""
+    return ("order-entry",)
 
 
 class EntryClient:

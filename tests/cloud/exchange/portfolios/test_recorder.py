@@ -7,6 +7,7 @@ import pytest
 
 from cloud.exchange.portfolios.live import LivePortfolios
 from cloud.exchange.portfolios.recorder import EquityRecorder
+from cloud.exchange.restarting import RESTARTED
 from cloud.exchange.wishes import CommittedBatch
 from cloud.kit.clock import ManualClock
 from trading import Engine, commands
@@ -62,9 +63,7 @@ def engine():
 def _recorder(engine, history, clock):
     live = LivePortfolios()
     recorder = EquityRecorder(live, history, clock)
-    live.listeners.append(recorder.hear)
     live.start(engine)
-    recorder.begin(engine)
     return live, recorder
 
 
@@ -120,6 +119,64 @@ async def test_it_looks_on_until_it_is_stopped(engine):
         await recorder.run()
     assert [at.minute for _, at in sorted(history.samples)] == [2]
     assert live.portfolios[1].cash == 500
+
+
+async def test_a_mistake_leaves_the_curve_without_a_hole_and_the_flows_as_they_are(engine):
+    history, clock = History(), ManualClock(START)
+    history.samples[1, START - timedelta(hours=1)] = [2, 450, 450, 400]
+    live, recorder = _recorder(engine, history, clock)
+    recorder._listener._now_s = iter(range(0, 100, 2)).__next__
+    await recorder.look()
+    before = RESTARTED.labels("equity-curve")._value.get()
+    live.portfolios[1].cash += 30
+    # Nothing in it can be read: whom the batch touched is lost.
+    live._listeners[0](None, {1}, set())
+    assert RESTARTED.labels("equity-curve")._value.get() == before + 1
+    clock.advance(timedelta(minutes=1))
+    await recorder.look()
+    assert live.portfolios[1].flows == 400
+    (sample,) = [rest for (_, at), rest in history.samples.items() if at > START]
+    assert sample[1] == 530
+
+
+async def test_samples_that_wait_outlive_a_picture_that_begins_anew(engine):
+    history, clock = History(), ManualClock(START)
+    live, recorder = _recorder(engine, history, clock)
+    await recorder.look()
+    history.is_away = True
+    clock.advance(timedelta(minutes=1))
+    with pytest.raises(OSError, match="away"):
+        await recorder.look()
+    engine.apply(commands.Deposit(4, 4, 1, 70))
+    live.start(engine)
+    history.is_away = False
+    await recorder.look()
+    clock.advance(timedelta(minutes=1))
+    await recorder.look()
+    assert [rest[1] for rest in history.samples.values()] == [500, 570]
+
+
+async def test_a_mistake_at_a_look_is_not_the_end_of_looking(engine):
+    history, clock, looks = History(), ManualClock(START), 0
+
+    async def sleep(_):
+        nonlocal looks
+        looks += 1
+        clock.advance(timedelta(minutes=1))
+        if looks == 4:
+            raise asyncio.CancelledError
+
+    async def broken_once(samples):
+        history.store = stored
+        raise KeyError(samples)
+
+    _, recorder = _recorder(engine, history, clock)
+    recorder._sleep = sleep
+    recorder._listener._later = lambda _, begin: begin()
+    stored, history.store = history.store, broken_once
+    with pytest.raises(asyncio.CancelledError):
+        await recorder.run()
+    assert history.samples
 
 
 def _nothing():

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from cloud.accounts.user import Role
-from cloud.exchange.portfolios.live import LivePortfolios
 from cloud.exchange.portfolios.recorder import EquityRecorder
 from cloud.exchange.portfolios.tables import EquitySampleRow
 from cloud.exchange.public_ids import portfolio_id_of
+from tests.support.listeners import owner
 from tests.support.venue_app import VenueApp, venue_app
 from trading.commands import (
     AdvanceDay,
@@ -242,10 +242,8 @@ async def _samples(app: VenueApp, number: int) -> list[tuple[int, int]]:
 
 def _recorder(app: VenueApp) -> EquityRecorder:
     """The one that hears this application's picture."""
-    owners = [getattr(one, "__self__", None) for one in app.sequencer._listeners]
-    (live,) = [one for one in owners if isinstance(one, LivePortfolios)]
-    heard_by = [getattr(one, "__self__", None) for one in live.listeners]
-    return next(one for one in heard_by if isinstance(one, EquityRecorder))
+    found: EquityRecorder = owner(app.sequencer, "equity-curve")
+    return found
 
 
 async def test_the_equity_curve_is_taken_by_the_minute_and_the_day(app, clock):

@@ -13,6 +13,7 @@ from alpaca.trading.requests import (
 
 from cloud.exchange.updates.service import TradeUpdates
 from tests.support.alpaca_clients import Heard, Key, running, updates_of, wait_until
+from tests.support.listeners import owner
 from tests.support.trading_clients import Trader, Venue
 from trading.commands import AdvanceDay, SetPhase
 from trading.instruments import CLOSED
@@ -117,8 +118,7 @@ async def test_a_bracket_is_held_let_go_and_ended(venue: Venue, ada: Trader, mak
 
 async def _listening(venue: Venue) -> None:
     """alpaca-py does not wait for the answer to its listening."""
-    owners = [getattr(one, "__self__", None) for one in venue.app.sequencer._listeners]
-    (updates,) = [one for one in owners if isinstance(one, TradeUpdates)]
+    updates: TradeUpdates = owner(venue.app.sequencer, "trade-updates")
     feeds = updates._feeds.values
 
     def is_listening() -> bool:

@@ -43,11 +43,8 @@ class Reader(Connection):
 
 def _updates(sequencer, kit):
     live = LivePortfolios()
-    live.start(sequencer.engine)
-    sequencer.subscribe(live.apply)
     made = TradeUpdates(sequencer, live, kit.database.pool, epochs=lambda: "e", now_s=lambda: 0.0)
-    made.begin(sequencer.engine)
-    sequencer.subscribe(made.hear)
+    live.join(sequencer)
     return made
 
 

@@ -41,10 +41,7 @@ def room():
 
 @pytest.fixture
 def notices(venue: Venue, room: Room) -> OrderNotices:
-    live = _updates(venue)._live
-    made = OrderNotices(live, venue.app.kit.database.pool, room)
-    live.listeners.append(made.hear)
-    return made
+    return OrderNotices(_updates(venue)._live, venue.app.kit.database.pool, room)
 
 
 async def _user_of(venue: Venue, trader: Trader) -> str:
@@ -95,6 +92,32 @@ async def test_a_storm_is_cut_and_redis_away_loses_notices_only(
     room.is_away = False
     await notices.tell()  # what was lost is not told again
     assert len(room.told) == 2
+
+
+async def test_a_mistake_costs_notices_and_nothing_else(venue: Venue, ada, notices, room):
+    turns = iter([None, None, asyncio.CancelledError()])
+
+    async def turn(_):
+        notices._listener._began_s = float("-inf")
+        resting = await venue.app.limit(ada.portfolio_id, BUY, 1, 900_000)
+        await venue.app.submit(MassCancel(0, 0, 0, ada.portfolio_id))
+        if (last := next(turns)) is not None:
+            raise last
+        assert resting.order_ids
+
+    publish, failed = room.publish, []
+
+    async def publish_once_broken(*told):
+        if not failed:
+            failed.append(told)
+            raise KeyError(told)
+        return await publish(*told)
+
+    notices._sleep, room.publish = turn, publish_once_broken
+    with pytest.raises(asyncio.CancelledError):
+        await notices.run()
+    assert len(failed) == 1
+    assert [data.ended_count for _, _, data in room.told] == [1]
 
 
 async def test_a_user_hears_of_it_in_their_own_room_of_ws(kit):

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from cloud.exchange.restarting import RESTARTED
 from cloud.exchange.updates import connection as connection_module
 from cloud.exchange.updates import feed as feed_module
 from cloud.exchange.updates.messages import Stream
 from cloud.exchange.updates.service import TradeUpdates
 from tests.cloud.exchange.updates.conftest import stream_of
 from tests.support.exchange import wish_of
+from tests.support.listeners import broken, owner
 from tests.support.trading_clients import Trader, Venue
 from trading.commands import CancelOrder, PlaceOrder
 from trading.orders import BUY, GTC, LIMIT, SELL
@@ -118,6 +120,36 @@ async def test_a_reader_that_comes_back_gets_exactly_what_it_missed(venue: Venue
         assert [t["data"]["event"] for t in told] == ["new", "canceled", "new"]
 
 
+@pytest.mark.parametrize(("name", "what"), [("trade-updates", "_tell"), ("portfolios", "_apply")])
+async def test_a_mistake_sends_readers_back_to_a_snapshot_and_trade_goes_on(
+    venue: Venue, ada: Trader, name, what
+):
+    before = RESTARTED.labels(name)._value.get()
+    async with stream_of(venue.url) as client:
+        await client.authenticate(ada)
+        heard = await client.listen("trade_updates", "portfolio")
+        await _place(venue, ada, 1)
+        assert (await client.next("trade_updates"))["data"]["event"] == "new"
+        with broken(venue.app.sequencer, name, what):
+            await _place(venue, ada, 1)
+        code, reason = await client.drained()
+    assert (code, RESTARTED.labels(name)._value.get()) == (4503, before + 1)
+    assert "reconnect" in reason
+    await _place(venue, ada, 1)
+    async with stream_of(venue.url) as client:
+        await client.authenticate(ada)
+        place = heard["data"]["places"]["trade_updates"]
+        begun = await client.listen(
+            "trade_updates", resume={"trade_updates": {"epoch": place["epoch"], "seq": 1}}
+        )
+        assert begun["data"]["places"]["trade_updates"]["start"] == "snapshot"
+        snapshot = await client.next("snapshot")
+        assert len(snapshot["data"]["orders"]) == 3
+        assert snapshot["data"]["portfolio"]["held_cash_minor"] == 3 * 90_01
+        await _place(venue, ada, 1)
+        assert (await client.next("trade_updates"))["data"]["event"] == "new"
+
+
 @pytest.mark.parametrize("seq", [0, 2, 99])
 async def test_a_place_that_is_not_known_leads_to_a_snapshot(
     venue: Venue, ada: Trader, seq, monkeypatch
@@ -174,9 +206,8 @@ async def test_the_worth_of_a_portfolio_is_told_as_it_changes(
 
 def _updates(venue: Venue) -> TradeUpdates:
     """The one that hears this application's sequencer."""
-    owners = [getattr(one, "__self__", None) for one in venue.app.sequencer._listeners]
-    (updates,) = [one for one in owners if isinstance(one, TradeUpdates)]
-    return updates
+    found: TradeUpdates = owner(venue.app.sequencer, "trade-updates")
+    return found
 
 
 async def test_a_reader_that_does_not_read_is_dropped_and_others_go_on(

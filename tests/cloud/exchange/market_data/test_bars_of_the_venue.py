@@ -1,0 +1,123 @@
+"""A bar is told once, with all its trades: also of those that were on their way when it ended."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cloud.exchange.market_data.feed import Feed
+from cloud.exchange.market_data.providers.venue import VenueProvider
+from cloud.exchange.market_data.recorder import to_ns
+from cloud.kit.clock import ManualClock
+from tests.cloud.exchange.market_data.feed_rig import make_feed
+from tests.support.exchange import leading_sequencer, wish_of
+from trading import Engine, commands
+from trading.bars import DAY, MINUTE, SECOND, start_of
+from trading.instruments import CONTINUOUS, Instrument
+from trading.orders import ALLOW, BUY, GTC, LIMIT, SELL
+from trading.terms import NewOrder
+
+MS_NS = 1_000_000
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(datetime(2026, 3, 2, 15, 0, tzinfo=UTC))
+
+
+class Bars:
+    """A watcher that keeps every bar that ended."""
+
+    def __init__(self):
+        self.ended_ones = []
+
+    def updated(self, quote, update):
+        """Only bars are kept."""
+
+    def ended(self, listed, bar):
+        self.ended_ones.append((listed.id, bar))
+
+
+OPENING = (
+    (commands.ListInstrument, Instrument(1, "ACME", 100)),
+    (commands.OpenPortfolio, 1, 1),
+    (commands.Deposit, 1, 10**6),
+    (commands.DepositUnits, 1, 1, 10, 0),
+    (commands.SetPhase, 1, CONTINUOUS),
+)
+
+
+def order(side):
+    """One unit, for somebody who trades with themselves."""
+    return NewOrder(1, 1, side, LIMIT, GTC, 1, 100, self_trade=ALLOW)
+
+
+def trade_at(engine, at_ns):
+    """The events of one trade."""
+    return [
+        event
+        for side in (SELL, BUY)
+        for event in engine.apply(commands.PlaceOrder(engine.sequence + 1, at_ns, order(side)))
+    ]
+
+
+def test_what_was_taken_in_and_not_told_yet_is_in_the_bar_that_ends():
+    engine, bars = Engine(), Bars()
+    feed = make_feed(watchers=[bars])
+    for kind, *fields in OPENING:
+        feed.take(engine.apply(kind(engine.sequence + 1, 1, *fields)), 1)
+    feed.take(trade_at(engine, 100 * MS_NS), 100 * MS_NS)
+    feed.write()
+    feed.take(trade_at(engine, 999 * MS_NS), 999 * MS_NS)
+    feed.advance(1_000 * MS_NS)
+    assert [(one.span_s, one.count) for _, one in bars.ended_ones] == [(SECOND, 2)]
+
+
+async def test_every_trade_is_in_one_bar_of_each_span(kit, clock):
+    """The clock runs while batches commit, and bars end whenever it says so."""
+    bars = Bars()
+    async with leading_sequencer(kit) as sequencer:
+        feed = Feed("curb", new_epoch=lambda: "e", day_offset_ns=lambda _: 0, watchers=[bars])
+
+        async def nothing_before(feed):
+            feed.seed([], 0)
+
+        provider = VenueProvider(sequencer, feed, nothing_before)
+        seeding = asyncio.create_task(provider.run())
+        for kind, *fields in OPENING:
+            await sequencer.submit(wish_of(kind(0, 0, *fields)))
+        trading = asyncio.create_task(_trade(sequencer, 200))
+        while not trading.done():
+            clock.advance(timedelta(milliseconds=170))
+            feed.advance(clock.now_ms() * MS_NS)
+            await asyncio.sleep(0)
+        await trading
+        seeding.cancel()
+        clock.advance(timedelta(days=2))
+        feed.advance(clock.now_ms() * MS_NS)
+    trades = await kit.database.pool.fetch("SELECT instrument_id, at FROM trades")
+    assert len(trades) > 50
+    for span_s in (SECOND, MINUTE, DAY):
+        told = [(number, one) for number, one in bars.ended_ones if one.span_s == span_s]
+        assert len({(number, one.starts_ns) for number, one in told}) == len(told)
+        counts = Counter()
+        for row in trades:
+            counts[row["instrument_id"], start_of(to_ns(row["at"]), span_s)] += 1
+        assert {(number, one.starts_ns): one.count for number, one in told} == counts
+
+
+async def _trade(sequencer, count):
+    """Two clients by turns, so that one batch is matched while another commits."""
+
+    async def client():
+        for number in range(count):
+            side = SELL if number % 2 else BUY
+            await sequencer.submit(wish_of(commands.PlaceOrder(0, 0, order(side))))
+
+    before = sequencer.engine.sequence
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client())
+        while sequencer.engine.sequence == before:  # noqa: ASYNC110 -- no event tells
+            await asyncio.sleep(0)
+        group.create_task(client())
