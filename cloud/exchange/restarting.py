@@ -141,7 +141,7 @@ class Restarting(Guard, Generic[Heard]):
 class _Committed(Generic[Picture]):
     """Begins a listener from the engine, but never shows what is not committed.
 
-    Under load the engine is always one batch ahead of the database. So it is copied as it is, and
+    Under load the engine is one batch ahead of the database. So it is copied as it is, and
     what was copied is shown when that batch has been committed: a moment later, or never.
     """
 
