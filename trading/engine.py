@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -87,8 +88,7 @@ class Engine:
         venue.sequence = command.sequence
         venue.at_ns = command.at_ns
         if venue.expiries and venue.expiries[0][0] <= venue.at_ns:
-            expire_due(venue)
-            work_off(venue)
+            _do_unsearched(venue, _expire, command)
         # The three that make up nearly all of a day, without a look-up.
         if isinstance(command, PlaceOrder):
             desk.place(venue, command)
@@ -97,7 +97,7 @@ class Engine:
         elif isinstance(command, ReplaceOrder):
             replacing.replace(venue, command)
         elif not isinstance(command, commands.AdvanceTime):
-            _HANDLERS[command.KIND](venue, command)
+            _do_unsearched(venue, _HANDLERS[command.KIND], command)
 
     def state_hash(self) -> str:
         """64 hex digits; two engines give the same exactly when they would go on alike."""
@@ -130,6 +130,27 @@ class Engine:
     def indicative(self, instrument_id: int) -> Clearing:
         """What an auction would do now; price and volume are 0 where nothing crosses."""
         return clearing(self._venue.markets[instrument_id])
+
+
+def _expire(venue: Venue, _: Command) -> None:
+    expire_due(venue)
+    work_off(venue)
+
+
+def _do_unsearched(venue: Venue, do: Callable[[Venue, Any], None], command: Command) -> None:
+    """Do what may end any number of orders, without a search for garbage in between.
+
+    Their events are new and all still wanted, but after every 700 of them the collector would look
+    at the latest, and now and then at everything that lives. Measured on a kill switch of 100,000
+    waiting stops: 119 ms with these searches, 29 ms without. No result depends on it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        do(venue, command)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Depth:
