@@ -79,9 +79,9 @@ def test_the_collector_is_left_as_it_was_found(is_on):
     try:
         rig.do(commands.MassCancel, 1)
         assert gc.isenabled() == is_on
-        # Also where an assertion of ours ends the command.
-        rig.portfolio(2).orders.first = object()
-        with pytest.raises(AttributeError):
+        # Also where a mistake of ours ends the command.
+        del rig.engine.venue.orders[rig.buy(2, 1, 90)]
+        with pytest.raises(KeyError):
             rig.do(commands.MassCancel, 2)
         assert gc.isenabled() == is_on
     finally:
