@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
+from trading.bounds import known
 from trading.event_base import Event
 
 
@@ -132,6 +133,7 @@ class BalanceChanged(Event):
     cash: by trade date; settled_cash: what has settled; held_cash: of `cash`, reserved for open
     orders, prepared withdrawals and short positions, so `cash - held_cash` is what may be spent.
     fees, realised: since the portfolio was opened; `realised` is by average cost, without fees.
+        Like all lifetime totals they are told as `bounds.FIGURE_MAX` where they are more.
     """
 
     KIND: ClassVar[int] = 6
@@ -215,14 +217,17 @@ class PositionChanged(Event):
 
 @mypyc_attr(acyclic=True)
 class CommandRefused(Event):
-    """Any other command was refused; `subject_id` is the order, portfolio, instrument... meant."""
+    """Any other command was refused; `subject_id` is the order, portfolio, instrument... meant.
+
+    An id that can be none is told as 0.
+    """
 
     KIND: ClassVar[int] = 20
 
     def __init__(self, sequence: int, kind: int, subject_id: int, reason: int) -> None:
         super().__init__(sequence)
         self.kind: Final[int] = kind
-        self.subject_id: Final[int] = subject_id
+        self.subject_id: Final[int] = known(subject_id)
         self.reason: Final[int] = reason
 
     def _fields(self) -> tuple[object, ...]:

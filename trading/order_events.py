@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
+from trading.bounds import known
 from trading.event_base import Event
 from trading.terms import NewOrder
 
@@ -62,14 +63,17 @@ class OrderAccepted(Event):
 
 @mypyc_attr(acyclic=True)
 class OrderRejected(Event):
-    """A new order, or a whole group, was refused and left no trace but this."""
+    """A new order, or a whole group, was refused and left no trace but this.
+
+    An id that can be none is told as 0.
+    """
 
     KIND: ClassVar[int] = 9
 
     def __init__(self, sequence: int, portfolio_id: int, instrument_id: int, reason: int) -> None:
         super().__init__(sequence)
-        self.portfolio_id: Final[int] = portfolio_id
-        self.instrument_id: Final[int] = instrument_id
+        self.portfolio_id: Final[int] = known(portfolio_id)
+        self.instrument_id: Final[int] = known(instrument_id)
         self.reason: Final[int] = reason
 
     def _fields(self) -> tuple[object, ...]:

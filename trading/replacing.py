@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trading.account_events import CommandRefused
 from trading.admission import set_prices
+from trading.bounds import POSITION_UNITS_MAX
 from trading.commands import ReplaceOrder
 from trading.desk import missing_problem, work_off
 from trading.instruments import CONTINUOUS, HALTED
@@ -130,7 +131,8 @@ def _reservation_problem(venue: Venue, order: Order, terms: NewOrder, left: int)
     if more > 0:
         if order.role in (OPEN_LONG, OPEN_SHORT):
             exposure = abs(position.units) + position.opening_long + position.opening_short
-            if 0 < limits.max_position_units < exposure + more:
+            allowed = limits.max_position_units or POSITION_UNITS_MAX
+            if exposure + more > min(allowed, POSITION_UNITS_MAX):
                 return Reason.POSITION_LIMIT
         elif more > abs(position.units) - position.held:
             return Reason.INSUFFICIENT_UNITS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from trading.bounds import FIGURE_MAX, POSITION_UNITS_MAX
 from trading.instruments import (
     BPS,
     CLOSED,
@@ -32,7 +33,6 @@ from trading.orders import (
     MARKET,
     OPG,
     PRICE_TICKS_MAX,
-    QUANTITY_UNITS_MAX,
     SELL,
     STOP,
     STOP_LIMIT,
@@ -58,7 +58,7 @@ def terms_problem(terms: NewOrder, one: Instrument, at_ns: int) -> int:
         return Reason.UNKNOWN_SELF_TRADE_MODE
     if terms.quantity_units <= 0:
         return Reason.QUANTITY_NOT_POSITIVE
-    if terms.quantity_units > QUANTITY_UNITS_MAX:
+    if terms.quantity_units > one.quantity_max:
         return Reason.QUANTITY_TOO_LARGE
     if terms.quantity_units % one.lot_units != 0:
         return Reason.QUANTITY_NOT_A_LOT
@@ -102,7 +102,8 @@ def _price_problem(terms: NewOrder, one: Instrument) -> int:
 
 def _combination_problem(terms: NewOrder, one: Instrument, at_ns: int) -> int:
     tif = terms.time_in_force
-    if (tif == GTD) != (terms.expires_at_ns != 0) or (tif == GTD and terms.expires_at_ns <= at_ns):
+    expires = terms.expires_at_ns
+    if (tif == GTD) != (expires != 0) or (tif == GTD and not at_ns < expires <= FIGURE_MAX):
         return Reason.EXPIRY_INVALID
     display = terms.display_units
     if display != 0:
@@ -260,6 +261,8 @@ def role_problem(limits: Limits, order: Order, position: Position, role: int, qu
         exposure = -position.units + position.opening_short
     else:
         exposure = position.units + position.opening_long
-    if limits.max_position_units != 0 and exposure + quantity > limits.max_position_units:
+    if exposure + quantity > POSITION_UNITS_MAX or (
+        limits.max_position_units != 0 and exposure + quantity > limits.max_position_units
+    ):
         return Reason.POSITION_LIMIT
     return 0

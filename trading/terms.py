@@ -4,6 +4,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from trading.bounds import FIGURE_MAX
 from trading.orders import CANCEL_NEWEST
 
 
@@ -151,4 +152,4 @@ class Limits:
 
     def is_valid(self) -> bool:
         """Whether every figure is one the engine can work with."""
-        return all(figure >= 0 for figure in self.as_tuple()) and self.window_ns > 0
+        return self.window_ns > 0 and all(0 <= figure <= FIGURE_MAX for figure in self.as_tuple())

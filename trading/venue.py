@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Final
 
+from trading.bounds import told
 from trading.event_base import Event
 from trading.events import BalanceChanged, PositionChanged
 from trading.live import Group, Market, Order
@@ -92,9 +93,9 @@ class Venue:
                     position.units,
                     position.units - position.pending_units,
                     position.held,
-                    position.cost,
-                    position.realised,
-                    position.realised_fifo,
+                    told(position.cost),
+                    told(position.realised),
+                    told(position.realised_fifo),
                 )
             )
         for portfolio in self.touched:
@@ -106,8 +107,8 @@ class Venue:
                     portfolio.cash,
                     portfolio.cash - portfolio.pending_cash,
                     portfolio.held_cash,
-                    portfolio.fees,
-                    portfolio.realised,
+                    told(portfolio.fees),
+                    told(portfolio.realised),
                 )
             )
         if self.touched_positions:

@@ -1,4 +1,6 @@
-"""A slow, obvious venue around the slow, obvious book: stops, OCO and bracket, calls, kill switch.
+"""A slow, obvious venue around the slow, obvious book.
+
+It knows market orders, stops, OCO and bracket, calls with their auctions, and the kill switch.
 
 One instrument, every account rich. Lists are searched from end to end every time; nothing is kept
 that could be found again.
@@ -26,11 +28,15 @@ HELD, WAITING, WORKING = "held", "waiting", "working"
 
 @dataclass(eq=False)
 class Order(Resting):
-    """stop: 0 for a plain limit order. children: what the end of this order lets go."""
+    """stop: 0 for a plain limit order. children: what the end of this order lets go.
+
+    is_limit: False for a market order, whose price is its protection.
+    """
 
     mode: int = ALLOW
     tif: int = GTC
     stop: int = 0
+    is_limit: bool = True
     state: str = WORKING
     filled: int = 0
     is_elected: bool = False
@@ -122,6 +128,8 @@ class ReferenceVenue(ReferenceBook):
             for one in (maker, taker):
                 self._after_fill(one, size)
             self.last = price
+        for one in [o for o in self._sorted(BUY) + self._sorted(SELL) if not o.is_limit]:
+            self._end(one)
         self.is_call = False
         self._elect(self.last)
         self._work_off()
@@ -133,26 +141,28 @@ class ReferenceVenue(ReferenceBook):
         )
 
     def _clearing(self):
-        """Try every limit in the crossed part of the book."""
-        bids, asks = self._sorted(BUY), self._sorted(SELL)
-        if not bids or not asks or bids[0].price < asks[0].price:
+        """The published rule, one sentence after the other."""
+        at = {price: self._at(price) for price in {o.price for o in self.resting if o.is_limit}}
+        ours = self._at(self.last)
+        best = max((volume for volume, _ in at.values()), default=0)
+        at = {price: one for price, one in at.items() if one[0] == best}
+        least = min((abs(surplus) for _, surplus in at.values()), default=0)
+        at = {price: one for price, one in at.items() if abs(one[1]) == least}
+        if ours[0] > best or (ours[0] == best > 0 and abs(ours[1]) < least):
+            return self.last, ours[0]
+        if best == 0:
             return 0, 0
-        tried = []
-        for price in sorted({o.price for o in bids + asks}):
-            if asks[0].price <= price <= bids[0].price:
-                demand = sum(o.remaining for o in bids if o.price >= price)
-                supply = sum(o.remaining for o in asks if o.price <= price)
-                tried.append((min(demand, supply), demand - supply, price))
-        most = max(volume for volume, _, _ in tried)
-        tried = [one for one in tried if one[0] == most]
-        least = min(abs(surplus) for _, surplus, _ in tried)
-        tried = [one for one in tried if abs(one[1]) == least]
-        if all(surplus > 0 for _, surplus, _ in tried):
-            return tried[-1][2], most
-        if all(surplus < 0 for _, surplus, _ in tried):
-            return tried[0][2], most
-        nearest = min(tried, key=lambda one: (abs(one[2] - self.last), -one[2]))
-        return nearest[2], most
+        if all(surplus > 0 for _, surplus in at.values()):
+            return max(at), best
+        if all(surplus < 0 for _, surplus in at.values()):
+            return min(at), best
+        return sorted((min(at), self.last, max(at)))[1], best
+
+    def _at(self, price):
+        """(units that trade, units that buyers would still take) at a price."""
+        demand = sum(o.remaining for o in self.resting if o.side == BUY and o.price >= price)
+        supply = sum(o.remaining for o in self.resting if o.side == SELL and o.price <= price)
+        return min(demand, supply), demand - supply
 
     def _start(self, one):
         if one.stop == 0:
@@ -192,7 +202,8 @@ class ReferenceVenue(ReferenceBook):
             self.last = price
             self._elect(price)
         if taker.order_id in self.live:
-            self._rest(taker) if taker.tif == GTC else self._end(taker)
+            may_rest = taker.tif == GTC and taker.is_limit
+            self._rest(taker) if may_rest else self._end(taker)
 
     def _rest(self, one):
         one.turn = self._next_turn()

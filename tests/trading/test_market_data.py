@@ -142,9 +142,9 @@ def test_an_auction_is_told_with_its_price_and_its_trades():
     update()
     rig.do(SetPhase, 1, CONTINUOUS)
     found = update()
-    # 99 to 101 trade the same; the reference is 100, and of prices as near the higher wins.
+    # 99 to 101 trade the same; the reference, 100, lies between them.
     assert [(one.price_ticks, one.units, one.is_auction) for one in found.trades] == [
-        (101, 10, True)
+        (100, 10, True)
     ]
     assert [one.kind for one in found.statuses] == [3, 1]
     assert found.statuses[0].price_ticks == found.trades[0].price_ticks

@@ -26,47 +26,17 @@ def last(rig, kind):
     return next(event for event in reversed(rig.events) if isinstance(event, kind))
 
 
-def slow_clearing(bids, asks, reference):
-    """The published rule, said again: every price tried, one criterion after the other."""
-    best = max((price for price, _ in bids), default=0)
-    lowest = min((price for price, _ in asks), default=best + 1)
-    tried = []
-    for price in sorted({p for p, _ in bids + asks if lowest <= p <= best}):
-        demand = sum(size for p, size in bids if p >= price)
-        supply = sum(size for p, size in asks if p <= price)
-        tried.append((min(demand, supply), demand - supply, price))
-    if not tried:
-        return 0, 0
-    most = [one for one in tried if one[0] == max(t[0] for t in tried)]
-    least = [one for one in most if abs(one[1]) == min(abs(t[1]) for t in most)]
-    if all(one[1] > 0 for one in least):
-        return max(one[2] for one in least), least[0][0]
-    if all(one[1] < 0 for one in least):
-        return min(one[2] for one in least), least[0][0]
-    return min(least, key=lambda t: (abs(t[2] - reference), -t[2]))[2], least[0][0]
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_the_auction_price_is_that_of_the_published_rule(seed):
-    import random
-
-    draw = random.Random(seed)
-    rig = Rig(phase=OPENING_CALL)
-    bids, asks = [], []
-    for _ in range(draw.randint(2, 14)):
-        side, price = draw.randint(1, 2), draw.randint(95, 105)
-        quantity, display = draw.randint(1, 9), draw.choice((0, 1))
-        rig.order(draw.randint(1, 4), side, quantity, price, display_units=display)
-        (bids if side == BUY else asks).append((price, quantity))
-    expected = slow_clearing(bids, asks, 100)
-    found = rig.engine.indicative(1)
-    assert (found.price, found.volume) == expected
-    phase(rig, CONTINUOUS)
+def test_a_market_order_takes_the_price_that_limit_orders_made():
+    """A single market-on-close buy must not lift the close by its whole protection."""
+    rig = Rig(reference_ticks=148_90)
+    rig.sell(1, 5, 149_00)
+    rig.buy(2, 10, kind=MARKET, tif=CLS)
+    phase(rig, CLOSING_CALL)
+    assert rig.live(2).price == 163_79
+    phase(rig, CLOSED)
     held = last(rig, AuctionHeld)
-    assert (held.price_ticks, held.volume_units) == expected
-    assert sum(fill[3] for fill in rig.fills()) == expected[1]
-    assert {fill[2] for fill in rig.fills()} <= {expected[0]}
-    rig.check()
+    assert (held.price_ticks, held.volume_units, held.surplus_units) == (149_00, 5, 5)
+    assert rig.engine.venue.markets[1].last_ticks == 149_00
 
 
 def test_in_an_auction_the_older_of_two_equal_orders_trades_first():

@@ -64,7 +64,7 @@ def test_an_order_that_makes_no_sense_is_refused_with_its_reason(wrong, reason):
         (Limits(collar_bps=500), (BUY, 10, 106), Reason.PRICE_COLLAR),
         (Limits(collar_bps=500), (SELL, 10, 94), Reason.PRICE_COLLAR),
         (Limits(), (SELL, 10_001, 100), Reason.INSUFFICIENT_UNITS),
-        (Limits(), (BUY, 10**8, 100), Reason.INSUFFICIENT_FUNDS),
+        (Limits(), (BUY, 10**7, 101), Reason.INSUFFICIENT_FUNDS),
     ],
 )
 def test_each_limit_refuses_with_a_reason_of_its_own(limits, order, reason):

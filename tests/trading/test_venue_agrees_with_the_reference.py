@@ -8,10 +8,11 @@ from tests.trading.reference_venue import WORKING, ReferenceVenue, order
 from tests.trading.venue_rig import Rig
 from trading import commands
 from trading.instruments import CONTINUOUS, VOLATILITY_CALL
-from trading.orders import BRACKET, BUY, FOK, GTC, IOC, LIMIT, OCO, SELL, STOP_LIMIT
+from trading.orders import BRACKET, BUY, FOK, GTC, IOC, LIMIT, MARKET, OCO, SELL, STOP_LIMIT
 from trading.terms import NewOrder
 
 LOW, HIGH = 95, 105
+PROTECTION_BPS = 300
 ACCOUNTS = (1, 2, 3)
 RICH = 10**40
 
@@ -21,7 +22,7 @@ class Pair:
 
     def __init__(self, seed):
         self.draw = random.Random(seed)
-        self.rig = Rig(units=10**9, portfolios=3)
+        self.rig = Rig(units=10**9, portfolios=3, protection_bps=PROTECTION_BPS)
         for number in ACCOUNTS:
             self.rig.portfolio(number).cash += RICH
             self.rig.engine.venue.external_cash += RICH
@@ -33,8 +34,10 @@ class Pair:
         draw = self.draw
         live = self.reference.live
         action = draw.random()
-        if action < 0.5:
+        if action < 0.42:
             self.place(self.plain())
+        elif action < 0.5:
+            self.place(self.market())
         elif action < 0.62:
             self.place(self.stop())
         elif action < 0.68:
@@ -73,6 +76,17 @@ class Pair:
             display=draw.choice((0, 0, 0, draw.randint(1, quantity))) if tif == GTC else 0,
             mode=draw.randint(1, 5),
         )
+
+    def market(self):
+        """Nearly as far reaching as the limits, so that some trade and some do not."""
+        last = self.reference.last
+        made = self.plain()
+        made.is_limit, made.display = False, 0
+        if made.side == BUY:
+            made.price = max(last * (10_000 + PROTECTION_BPS) // 10_000, last)
+        else:
+            made.price = max(-(-last * (10_000 - PROTECTION_BPS) // 10_000), 1)
+        return made
 
     def stop(self, offset=0, **fixed):
         made = self.plain(offset, tif=GTC, **fixed)
@@ -117,7 +131,11 @@ class Pair:
         plain = [
             one
             for _, one in sorted(self.reference.live.items())
-            if one.state == WORKING and not one.stop and not one.sibling and not one.children
+            if one.state == WORKING
+            and one.is_limit
+            and not one.stop
+            and not one.sibling
+            and not one.children
         ]
         if not plain:
             return
@@ -171,10 +189,10 @@ def wish(one):
         one.account,
         1,
         one.side,
-        STOP_LIMIT if one.stop else LIMIT,
+        STOP_LIMIT if one.stop else LIMIT if one.is_limit else MARKET,
         one.tif,
         one.remaining,
-        price_ticks=one.price,
+        price_ticks=one.price if one.is_limit else 0,
         stop_ticks=one.stop,
         display_units=one.display,
         self_trade=one.mode,

@@ -20,6 +20,7 @@ from cloud.exchange.wishes import CommittedBatch
 from cloud.kit.clock import Clock
 from cloud.kit.outages import is_passing
 from trading import events
+from trading.bounds import told
 
 log = structlog.get_logger()
 
@@ -117,7 +118,10 @@ class EquityRecorder:
     def _wait(self, portfolio: LivePortfolio, at: datetime, equity: int) -> None:
         if len(self._waiting) < WAITING_MAX and self._is_based:
             number, sequence = portfolio.portfolio_id, self._live.sequence
-            self._waiting.append((number, at, sequence, equity, portfolio.cash, portfolio.flows))
+            # At the marks it may be worth more than a column holds, and one such sample would keep
+            # all that wait with it from being stored.
+            worth, flows = told(equity), told(portfolio.flows)
+            self._waiting.append((number, at, sequence, worth, portfolio.cash, flows))
 
     async def _take_up(self, until: int) -> None:
         """Go on with the flows where the last leader's samples stopped."""

@@ -83,6 +83,20 @@ class RatioInvalidError(VenueRefusedError):
     code = "ratio_invalid"
 
 
+class PayoutTooLargeError(VenueRefusedError):
+    """With this ratio or amount somebody would have more than the venue can hold."""
+
+    status = 422
+    code = "payout_too_large"
+
+
+class FigureTooLargeError(VenueRefusedError):
+    """A number is larger than any that the venue can store."""
+
+    status = 422
+    code = "figure_too_large"
+
+
 class LimitsInvalidError(VenueRefusedError):
     """A limit is out of its range."""
 
@@ -109,6 +123,8 @@ REFUSALS: Final[dict[int, type[AppError]]] = {
     Reason.INSTRUMENT_INVALID: InstrumentInvalidError,
     Reason.BANDS_INVALID: BandsInvalidError,
     Reason.RATIO_INVALID: RatioInvalidError,
+    Reason.PAYOUT_TOO_LARGE: PayoutTooLargeError,
+    Reason.FIGURE_TOO_LARGE: FigureTooLargeError,
     Reason.LIMITS_INVALID: LimitsInvalidError,
     Reason.UNKNOWN_PORTFOLIO: UnknownPortfolioError,
     Reason.UNKNOWN_INSTRUMENT: InstrumentMissingError,

@@ -151,7 +151,7 @@ class Instruments:
 
         Raises:
             CorporateActionExistsError: that day has a split.
-            RatioInvalidError: one for one.
+            RatioInvalidError: one for one. PayoutTooLargeError: too many units.
         """
         one = self._instrument(symbol)
         new, old = split.numerator, split.denominator
@@ -172,7 +172,7 @@ class Instruments:
 
         Raises:
             CorporateActionExistsError: that day has a dividend.
-            DividendAmountError: the amount cannot be paid.
+            DividendAmountError: the amount cannot be paid. PayoutTooLargeError: in all.
         """
         one = self._instrument(symbol)
         minor, units = dividend_ratio(dividend.amount)

@@ -23,6 +23,7 @@ from cloud.exchange.venue.errors import (
     InstrumentInvalidError,
     InstrumentMissingError,
     KillSwitchHeldError,
+    PayoutTooLargeError,
     PhaseNotAllowedError,
     PriceTextError,
     RatioInvalidError,
@@ -164,7 +165,11 @@ class InstrumentsController(Controller):
         guards=[allow(Role.ADMIN)],
         summary="Split an instrument",
         responses=problems(
-            InstrumentMissingError, CorporateActionExistsError, RatioInvalidError, *OF_VENUE
+            InstrumentMissingError,
+            CorporateActionExistsError,
+            RatioInvalidError,
+            PayoutTooLargeError,
+            *OF_VENUE,
         ),
     )
     async def split(
@@ -182,7 +187,11 @@ class InstrumentsController(Controller):
         guards=[allow(Role.ADMIN)],
         summary="Pay a cash dividend",
         responses=problems(
-            InstrumentMissingError, CorporateActionExistsError, DividendAmountError, *OF_VENUE
+            InstrumentMissingError,
+            CorporateActionExistsError,
+            DividendAmountError,
+            PayoutTooLargeError,
+            *OF_VENUE,
         ),
     )
     async def pay_dividend(

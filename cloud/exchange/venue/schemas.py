@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from trading.bounds import FEE_RATE_MAX
+
 Reason = Annotated[
     str,
     msgspec.Meta(
@@ -23,7 +25,11 @@ PhaseWord = Literal[
 ]
 FeeRate = Annotated[
     int,
-    msgspec.Meta(ge=-500_000, le=500_000, description="1/100 of a basis point; negative: rebate."),
+    msgspec.Meta(
+        ge=-FEE_RATE_MAX,
+        le=FEE_RATE_MAX,
+        description="1/100 of a basis point; negative: rebate.",
+    ),
 ]
 Bps = Annotated[int, msgspec.Meta(ge=0, le=9_999, description="Basis points.")]
 
