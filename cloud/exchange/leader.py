@@ -72,7 +72,12 @@ class Lead:
         async with self._turn:
             if self._lost.is_set():
                 raise LeadLost
-            yield self._connection
+            try:
+                yield self._connection
+            except asyncpg.InternalClientError as error:
+                # The database has begun to say why it ends the connection, and asyncpg takes no
+                # statement while it reads that.
+                raise LeadLost from error
 
     async def keep(self, sleep: Sleep = asyncio.sleep) -> None:
         """Show that this process lives, until it no longer leads.
