@@ -112,6 +112,7 @@ class Feed:
         self._has_news = asyncio.Event()
         self._has_bars = True
         self._waiting: list[tuple[int, Trade]] = []
+        self._seeded_to = -1
         self._snapshots: dict[tuple[str, str], StreamMessage] = {}
 
     # --- what providers tell
@@ -138,6 +139,7 @@ class Feed:
         for quote in self.quotes.values():
             quote.top_at_ns = at_ns
         self._has_bars = has_bars
+        self._seeded_to = -1
         self.is_ready = True
 
     def take(self, events: Sequence[Event], at_ns: int) -> None:
@@ -150,7 +152,10 @@ class Feed:
             self._has_news.set()
 
     def seed(self, seconds: Iterable[tuple[int, Bar]], last_trade_id: int) -> None:
-        """The bars so far, as seconds in order; then the trades that waited and are not in them."""
+        """The bars so far, as seconds in order; then the trades that waited and are not in them.
+
+        What the database has may be heard of only later: it is in them as well.
+        """
         # Half of the bars would be counted twice by another try: so all of it begins anew.
         with self.guard.over():
             self._seed(seconds, last_trade_id)
@@ -161,11 +166,11 @@ class Feed:
             if quote is not None:
                 for ended in self._ladder(quote, bar.starts_ns).take(bar):
                     self._ended(quote, ended, is_news=False)
-        self._has_bars = True
+        self._has_bars, self._seeded_to = True, last_trade_id
         waiting, self._waiting = self._waiting, []
         for instrument_id, trade in waiting:
             quote = self._quote_of(instrument_id)
-            if quote is not None and trade.trade_id > last_trade_id:
+            if quote is not None:
                 self._count(quote, trade)
 
     def remember(
@@ -303,6 +308,8 @@ class Feed:
     def _count(self, quote: Quote, trade: Trade) -> None:
         if not self._has_bars:
             self._waiting.append((quote.listed.id, trade))
+            return
+        if trade.trade_id <= self._seeded_to:
             return
         ended = self._ladder(quote, trade.at_ns).add(trade.price_ticks, trade.units, trade.at_ns)
         for bar in ended:

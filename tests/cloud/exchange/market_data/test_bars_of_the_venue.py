@@ -13,8 +13,10 @@ from cloud.kit.clock import ManualClock
 from tests.cloud.exchange.market_data.feed_rig import make_feed
 from tests.support.exchange import leading_sequencer, wish_of
 from trading import Engine, commands
-from trading.bars import DAY, MINUTE, SECOND, start_of
+from trading.bars import DAY, MINUTE, SECOND, Bar, start_of
+from trading.events import OrderFilled
 from trading.instruments import CONTINUOUS, Instrument
+from trading.market_data import MarketData
 from trading.orders import ALLOW, BUY, GTC, LIMIT, SELL
 from trading.terms import NewOrder
 
@@ -72,6 +74,27 @@ def test_what_was_taken_in_and_not_told_yet_is_in_the_bar_that_ends():
     feed.take(trade_at(engine, 999 * MS_NS), 999 * MS_NS)
     feed.advance(1_000 * MS_NS)
     assert [(one.span_s, one.count) for _, one in bars.ended_ones] == [(SECOND, 2)]
+
+
+def test_a_trade_that_the_database_had_before_it_was_told_is_counted_once():
+    engine, bars = Engine(), Bars()
+    feed = make_feed(watchers=[bars])
+    for kind, *fields in OPENING:
+        engine.apply(kind(engine.sequence + 1, 1, *fields))
+    feed.begin(MarketData.of_markets(engine.venue.markets.values()), 1, has_bars=False)
+    taken_in = trade_at(engine, 100 * MS_NS)
+    feed.take(taken_in, 100 * MS_NS)
+    heard_later = trade_at(engine, 200 * MS_NS)
+    trades = [one for one in (*taken_in, *heard_later) if isinstance(one, OrderFilled)]
+    units, price = trades[0].quantity_units, trades[0].price_ticks
+    value = 2 * units * price
+    so_far = Bar(0, SECOND, price, price, price, price, 2 * units, value, 2)
+    feed.seed([(trades[0].instrument_id, so_far)], trades[-1].trade_id)
+    feed.take(heard_later, 200 * MS_NS)
+    feed.write()
+    feed.take(trade_at(engine, 300 * MS_NS), 300 * MS_NS)
+    feed.advance(1_000 * MS_NS)
+    assert [(one.span_s, one.count) for _, one in bars.ended_ones] == [(SECOND, 3)]
 
 
 async def test_every_trade_is_in_one_bar_of_each_span(kit, clock):

@@ -184,7 +184,7 @@ async def test_a_portfolio_worth_more_than_a_column_holds_is_sampled(venue):
     assert live.equity(live.portfolios[alice]) > 1 << 63
     pool = venue.app.kit.database.pool
     recorder = EquityRecorder(live, EquityHistory(pool), venue.app.kit.clock)
-    recorder.begin(venue.app.sequencer.engine)
+    recorder.begin()
     await recorder.look()
     recorder.sample(datetime(2026, 3, 2, 15, 1, tzinfo=UTC))
     await recorder.look()
