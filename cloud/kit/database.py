@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import (
 
 from cloud.kit import columns
 from cloud.kit.errors import AppError
-from cloud.kit.settings import Settings
+from cloud.kit.settings import Settings, SettingsError
 
 __all__ = ["AsyncSession", "Database", "bare", "columns"]
 
 READY_TIMEOUT_S = 2.0
+POSTGRES_MIN = 18
+"""The exchange's statements cast `bytea` to integers; see decision 0013."""
 _FIRST = text("SELECT 1")
 _BARE = "curb_bare"
 
@@ -83,9 +85,20 @@ async def bare(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
     return found
 
 
+def _check_version(major: int) -> None:
+    if major < POSTGRES_MIN:
+        raise SettingsError(
+            f"CURB_DATABASE_URL names a PostgreSQL {major}; Curb needs {POSTGRES_MIN} or newer."
+        )
+
+
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Connect; every connection is closed when the block ends."""
+    """Connect; every connection is closed when the block ends.
+
+    Raises:
+        SettingsError: the server is older than POSTGRES_MIN.
+    """
     server_settings = {
         "application_name": "curb",
         "timezone": "UTC",
@@ -111,6 +124,8 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
             max_size=settings.database_connections_max,
             server_settings=server_settings,
         ) as pool:
+            async with pool.acquire() as connection:
+                _check_version(connection.get_server_version().major)
             yield Database(engine, pool)
     finally:
         await engine.dispose()

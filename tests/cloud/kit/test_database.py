@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from cloud.kit.database import AsyncSession
+from cloud.kit.database import AsyncSession, open_database
 from cloud.kit.errors import AppError
 from cloud.kit.feature import Kit
 from cloud.kit.idempotency import (
@@ -15,6 +15,7 @@ from cloud.kit.idempotency import (
     Once,
     forget_old_keys,
 )
+from cloud.kit.settings import SettingsError
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -134,3 +135,12 @@ async def test_keys_are_forgotten_after_a_day(kit: Kit):
     async with kit.database.session() as session:
         await forget_old_keys(session, NOW.replace(day=4))
     assert await keys(kit) == []
+
+
+async def test_a_server_that_is_too_old_is_named_before_anything_is_asked_of_it(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloud.kit.database.POSTGRES_MIN", 99)
+    with pytest.raises(SettingsError, match=r"CURB_DATABASE_URL .* needs 99 or newer"):
+        async with open_database(kit.settings):
+            pass
