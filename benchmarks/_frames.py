@@ -5,6 +5,7 @@ masking key of zeros, which leaves the bytes as they are.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ def client_frame(opcode: int, payload: bytes) -> bytes:
     return head + b"\0\0\0\0" + payload
 
 
-class WebSocketClient(asyncio.Protocol):
+class WebSocketClient(asyncio.Protocol, ABC):
     """Shakes hands, answers pings, and hands on the payloads of one kind of frame.
 
     opcode: TEXT or BINARY, whichever is heard.
@@ -41,13 +42,13 @@ class WebSocketClient(asyncio.Protocol):
         self._is_open = False
         self._buffer = bytearray()
 
+    @abstractmethod
     def opened(self) -> None:
         """The server has agreed; frames may be sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heard(self, payload: bytes) -> None:
         """A frame came."""
-        raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a WebSocket."""
