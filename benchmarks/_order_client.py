@@ -158,7 +158,7 @@ class _Client(WebSocketClient):
         for number in range(self.plan.count):
             self.due_ns[number] = begun_ns + number * between_ns
         while self.sent < self.plan.count:
-            self.send_up_to((time.perf_counter_ns() - begun_ns) // between_ns)
+            self.send_up_to((time.perf_counter_ns() - begun_ns) // between_ns + 1)
             await asyncio.sleep(_TICK_S)
 
     def authenticate(self) -> None:

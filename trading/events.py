@@ -6,7 +6,7 @@ Sides, types, states and reasons are the numbers of `orders`, `instruments` and 
 `KIND` is the stored number of the class and is never used again for another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -130,6 +130,11 @@ KINDS: Final[dict[int, Callable[..., Event]]] = {
 def encode(event: Event) -> tuple[object, ...]:
     """The event as a plain tuple, its kind first; lossless."""
     return (event.KIND, *event.as_tuple())
+
+
+def plain(events: Sequence[Sequence[Event]]) -> list[list[tuple[int, tuple[object, ...]]]]:
+    """What a batch brought about, command by command, as (kind, fields) of each event."""
+    return [[(event.KIND, event.as_tuple()) for event in caused] for caused in events]
 
 
 def decode(row: tuple[object, ...]) -> Event:

@@ -20,7 +20,7 @@ from cloud.kit.logs import correlation_id
 from cloud.kit.redis import Redis, RedisError
 
 WAKE_CHANNEL: Final = "curb:outbox:wake"
-TELL_EVERY_S: Final = 0.01
+TELL_EVERY_S: Final = 0.02
 """The exchange commits hundreds of times a second, and a message costs as much as an order."""
 
 _INSERT: Final = """

@@ -28,6 +28,7 @@ CASH_MAX: Final = 1 << 62
 """What may be in the venue altogether, so that no sum in any table can overflow."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Repeat(msgspec.Struct, frozen=True):
@@ -193,7 +194,7 @@ class Desk:
         )
 
     def _now_ns(self) -> int:
-        now_ns = (self._clock.now() - _EPOCH) // timedelta(microseconds=1) * 1_000
+        now_ns = (self._clock.now() - _EPOCH) // _MICROSECOND * 1_000
         # A clock that was set back must not take the market back with it.
         return max(now_ns, self._engine.venue.at_ns)
 

@@ -15,6 +15,7 @@ from cloud.exchange.wishes import Wish, WishTooLarge
 from trading.command_base import Command
 from trading.commands import KINDS, decode
 from trading.event_base import Event
+from trading.events import plain
 
 FORMAT: Final = 1
 """First byte of `exchange_journal.commands`; what follows is MessagePack: a list of
@@ -105,8 +106,7 @@ def split_entries(stored: bytes) -> list[Entry]:
 
 def hash_of(events: Sequence[Sequence[Event]]) -> bytes:
     """What must come out again when the batch is replayed: 16 bytes over all of its events."""
-    plain = [[(event.KIND, event.as_tuple()) for event in of_one] for of_one in events]
-    return hashlib.blake2b(_encoder.encode(plain), digest_size=_HASH_BYTES).digest()
+    return hashlib.blake2b(_encoder.encode(plain(events)), digest_size=_HASH_BYTES).digest()
 
 
 async def read_batches(

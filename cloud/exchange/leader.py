@@ -13,7 +13,8 @@ then takes the lock. A connection that waits for the database itself is not sile
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -48,6 +49,31 @@ class LeadLost(Exception):  # noqa: N818 -- a state, not a mistake
     """The connection that holds the lock is gone: nothing may be written any more."""
 
 
+class _Writing(AbstractAsyncContextManager[Connection]):
+    """One transaction after the other; a class, because hundreds a second go through it."""
+
+    def __init__(self, connection: Connection, turn: asyncio.Lock, lost: asyncio.Event) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._lost = lost
+
+    async def __aenter__(self) -> Connection:
+        await self._turn.acquire()
+        if self._lost.is_set():
+            self._turn.release()
+            raise LeadLost
+        return self._connection
+
+    async def __aexit__(
+        self, _kind: object, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._turn.release()
+        if isinstance(error, asyncpg.InternalClientError):
+            # The database has begun to say why it ends the connection, and asyncpg takes no
+            # statement while it reads that.
+            raise LeadLost from error
+
+
 class Lead:
     """The lock while it is held, and the connection it lives in. `stand_for_lead` makes it."""
 
@@ -55,6 +81,7 @@ class Lead:
         self._connection = connection
         self._turn = asyncio.Lock()
         self._lost = asyncio.Event()
+        self._writing = _Writing(connection, self._turn, self._lost)
         connection.add_termination_listener(self._note_end)
 
     @property
@@ -62,22 +89,13 @@ class Lead:
         """Whether the connection stands, as far as this process has heard."""
         return not self._lost.is_set()
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Connection]:
+    def writing(self) -> AbstractAsyncContextManager[Connection]:
         """The connection, for one transaction: the only one that may write the journal.
 
         Raises:
             LeadLost: it is gone, and the lead with it.
         """
-        async with self._turn:
-            if self._lost.is_set():
-                raise LeadLost
-            try:
-                yield self._connection
-            except asyncpg.InternalClientError as error:
-                # The database has begun to say why it ends the connection, and asyncpg takes no
-                # statement while it reads that.
-                raise LeadLost from error
+        return self._writing
 
     async def keep(self, sleep: Sleep = asyncio.sleep) -> None:
         """Show that this process lives, until it no longer leads.

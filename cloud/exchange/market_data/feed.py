@@ -32,7 +32,7 @@ from trading.market_data import (
 
 Told = TypeVar("Told")
 
-PAUSE_S: Final = 0.005
+PAUSE_S: Final = 0.01
 """Between two hand-outs: what comes within it goes out together."""
 SLICE: Final = 64
 """So many connections are served before orders and others get their turn again."""

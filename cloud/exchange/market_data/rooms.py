@@ -1,6 +1,6 @@
 """The rooms `instrument:AAPL` of `/ws`, and what Redis knows of each instrument.
 
-Ten times a second at most, the process that runs the exchange writes what is into Redis, where
+Five times a second at most, the process that runs the exchange writes what is into Redis, where
 every process finds it, and tells the room.
 """
 
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 INSTRUMENT: Final = "instrument"
 MARKET: Final = "market"
 """The room's one event: the instrument as it is now."""
-TELL_EVERY_S: Final = 0.1
+TELL_EVERY_S: Final = 0.2
 KEPT_S: Final = 7 * 86_400
 LEVELS: Final = 5
 

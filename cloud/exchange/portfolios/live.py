@@ -7,6 +7,7 @@ breaks it is copied again, and shown when what was copied is committed (`restart
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from cloud.exchange.restarting import Restarting, follow_batches
 from cloud.exchange.sequencer import Sequencer
@@ -106,6 +107,21 @@ def picture_of(engine: Engine) -> LivePicture:
     return LivePicture(engine, engine.sequence, venue.day, markets, portfolios)
 
 
+# Most events are none of these, and are passed over before they are looked at one by one.
+_FOLLOWED: Final = frozenset(
+    (
+        events.OrderFilled,
+        events.BalanceChanged,
+        events.PositionChanged,
+        events.CashMoved,
+        events.UnitsMoved,
+        events.PortfolioOpened,
+        events.InstrumentListed,
+        events.UnitsSplit,
+        events.DayAdvanced,
+    )
+)
+
 Touched = Callable[[CommittedBatch, "set[int]", "set[int]"], None]
 """Told after each batch: portfolios that changed, instruments whose mark did."""
 LiveListener = Restarting[CommittedBatch, "set[int]", "set[int]"]
@@ -203,7 +219,8 @@ class LivePortfolios:
         marked: set[int] = set()
         for found in batch.events:
             for event in found:
-                self._apply(event, batch.at_ns, touched, marked)
+                if type(event) in _FOLLOWED:
+                    self._apply(event, batch.at_ns, touched, marked)
         self.sequence = batch.last_sequence
         for listener in self._listeners:
             listener(batch, touched, marked)

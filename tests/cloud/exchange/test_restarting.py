@@ -51,7 +51,7 @@ async def test_whatever_breaks_shows_what_is_committed_or_nothing(kit, clock, se
     apply = live._apply
 
     def breaking(event, *others):
-        if draw.random() < 0.03:
+        if draw.random() < 0.1:
             seen["broken"] += 1
             raise ZeroDivisionError
         apply(event, *others)
