@@ -7,9 +7,14 @@ offence goes to uvicorn's own reading, whole and in order, so that what it does 
 and bad frames stays what it is. A connection that once sent anything unusual is left to it for
 good.
 
+An application may have such texts handed to it as they are read (`taking`): a queue, two coroutines
+and a turn of the event loop less for each of them.
+
 Goes when uvicorn or websockets reads such frames as fast.
 """
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -20,6 +25,28 @@ _WHOLE_OTHERS: Final = frozenset((0x82, 0x89, 0x8A))
 """Binary, ping, pong: handed on, and reading goes on here. First bytes as in RFC 6455, 5.2."""
 _MASKED: Final = 0x80
 _MASK_BYTES: Final = 4
+_EXTENSION: Final = "curb.taking"
+
+Take = Callable[[str], bool]
+"""Acts on a text at once; or leaves it, and whatever follows it, for `receive`, with False."""
+
+
+@contextmanager
+def taking(scope: Mapping[str, Any], take: Take) -> Iterator[None]:
+    """Have texts given to `take` as they are read, as long as the block runs.
+
+    It is asked only while nothing waits to be received, so that all is heard in order. Behind
+    another server than ours it is never asked.
+    """
+    extension = (scope.get("extensions") or {}).get(_EXTENSION)
+    if extension is None:
+        yield
+        return
+    extension["set"](take)
+    try:
+        yield
+    finally:
+        extension["set"](None)
 
 
 class WholeFrames(WebSocketsSansIOProtocol):
@@ -31,6 +58,17 @@ class WholeFrames(WebSocketsSansIOProtocol):
         self._rest = b""
         """The beginning of a frame whose end has not come yet."""
         self._is_plain = True
+        self._taker: Take | None = None
+
+    async def run_asgi(self) -> None:
+        """Run the application, which finds in its scope how to have texts handed to it."""
+        extensions = self.scope["extensions"]
+        assert extensions is not None, "uvicorn's own extensions are in it"
+        extensions[_EXTENSION] = {"set": self._set_taker}
+        await super().run_asgi()
+
+    def _set_taker(self, taker: Take | None) -> None:
+        self._taker = taker
 
     def data_received(self, data: bytes) -> None:
         """Take what came: any number of frames, the last of them perhaps in part."""
@@ -81,9 +119,12 @@ class WholeFrames(WebSocketsSansIOProtocol):
         if self.close_sent:
             return True
         try:
-            self.queue.put_nowait({"type": "websocket.receive", "text": text.decode()})
+            message = text.decode()
         except UnicodeDecodeError:
             return False
+        if self._taker is not None and self.queue.empty() and self._taker(message):
+            return True
+        self.queue.put_nowait({"type": "websocket.receive", "text": message})
         if not self.read_paused:
             self.read_paused = True
             self.transport.pause_reading()

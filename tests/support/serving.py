@@ -8,6 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from cloud.kit.whole_frames import WholeFrames
+
 
 @contextlib.asynccontextmanager
 async def serving(asgi: Any, port: int = 0, **settings: Any) -> AsyncIterator[int]:
@@ -16,7 +18,7 @@ async def serving(asgi: Any, port: int = 0, **settings: Any) -> AsyncIterator[in
     port: 0 for any that is free. settings: uvicorn's, beside those that the cloud is served with.
     """
     listener = socket.create_server(("127.0.0.1", port))
-    given = {"ws": "websockets-sansio", "lifespan": "on", **settings}
+    given = {"ws": WholeFrames, "lifespan": "on", **settings}
     server = uvicorn.Server(uvicorn.Config(asgi, log_config=None, **given))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment] # pytest keeps them
     task = asyncio.create_task(server.serve(sockets=[listener]))

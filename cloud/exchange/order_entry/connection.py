@@ -108,6 +108,8 @@ class Connection:
         self._gate = gate
         self._updates = updates
         self._is_listening = False
+        self._is_receiving = False
+        self._has_spoken = False
         self._address = address
         self.portfolio_id = 0
         self._credentials = Authenticate()
@@ -169,9 +171,32 @@ class Connection:
 
     # --- what comes in
 
+    def take(self, frame: str) -> bool:
+        """Act on one frame of the client at once; False if it must be received in its turn."""
+        if not self.portfolio_id or self._is_receiving or self.closed.done():
+            return False
+        if len(frame) > FRAME_BYTES_MAX:
+            return False
+        try:
+            message = decode(frame)
+        except MalformedMessageError:
+            return False
+        if isinstance(message, (Authenticate, Listen)):
+            return False
+        self._has_spoken = True
+        self._act(message)
+        return True
+
     async def receive(self, frame: str | bytes, now_s: float) -> None:
-        """Act on one frame of the client."""
+        """Act on one frame of the client; what comes meanwhile waits."""
         self._heard_s = now_s
+        self._is_receiving = True
+        try:
+            await self._receive(frame)
+        finally:
+            self._is_receiving = False
+
+    async def _receive(self, frame: str | bytes) -> None:
         if len(frame) > FRAME_BYTES_MAX:
             self.end(EndCode.TOO_LARGE, f"Frames have at most {FRAME_BYTES_MAX} bytes.")
             return
@@ -265,6 +290,8 @@ class Connection:
 
     def tick(self, now_s: float) -> bool:
         """Once a second: heartbeats and deadlines; whether the credentials are due for a check."""
+        if self._has_spoken:
+            self._heard_s, self._has_spoken = now_s, False
         if not self.portfolio_id:
             if now_s - self._opened_s >= AUTH_WITHIN_S:
                 self.end(EndCode.AUTH_TIMEOUT, f"No auth came within {AUTH_WITHIN_S:.0f} seconds.")

@@ -20,6 +20,7 @@ from cloud.exchange.order_entry.messages import (
     frame_of,
 )
 from cloud.kit.errors import UnauthenticatedError
+from cloud.kit.whole_frames import taking
 from cloud.realtime.attending import Closing, Socket, attend, loop_s
 
 PATH: Final = "/v2/orders/ws"
@@ -68,7 +69,8 @@ class OrderEntry:
         if len(self._connections) > CONNECTIONS_MAX:
             connection.end(EndCode.UNAVAILABLE, "Too many clients are connected; try again later.")
         try:
-            await attend(socket, connection, _closing)
+            with taking(socket.scope, connection.take):
+                await attend(socket, connection, _closing)
         finally:
             self._connections.discard(connection)
 

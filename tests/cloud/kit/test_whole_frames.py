@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 
-from cloud.kit.whole_frames import WholeFrames
+from cloud.kit.whole_frames import WholeFrames, taking
 
 BYTES_MAX = 70_000
 REQUEST = (
@@ -142,6 +142,42 @@ async def test_any_stream_of_bytes_comes_to_what_uvicorn_makes_of_it(
         assert ours.transport.is_paused == theirs.transport.is_paused
     for one in (ours, theirs):
         one.end()
+
+
+@given(
+    st.lists(st.sampled_from(("taken", "left", "binary", "receive")), max_size=30), st.integers(1)
+)
+async def test_what_is_taken_as_it_is_read_stays_in_order(steps: list[str], size: int) -> None:
+    connection = await Connection(WholeFrames).opened()
+    heard: list[str] = []
+
+    def take(text: str) -> bool:
+        if text.startswith("taken"):
+            heard.append(text)
+        return text.startswith("taken")
+
+    def receive() -> None:
+        for one in connection.told():
+            if one["type"] == "websocket.receive":
+                heard.append(one.get("text") or one["bytes"].decode())
+
+    sent, stream = [], b""
+    receive()
+    with taking(connection.protocol.scope, take):
+        for number, step in enumerate(steps):
+            if step != "receive":
+                sent.append(f"{step} {number}")
+                opcode = Opcode.BINARY if step == "binary" else Opcode.TEXT
+                stream += _frame(opcode, sent[-1].encode())
+            if step == "receive" or number == len(steps) - 1:
+                for at in range(0, len(stream), size):
+                    connection.protocol.data_received(stream[at : at + size])
+                stream = b""
+                receive()
+    assert heard == sent
+    connection.protocol.data_received(_frame(Opcode.TEXT, b"taken no more"))
+    assert [one["text"] for one in connection.told()] == ["taken no more"]
+    connection.end()
 
 
 @pytest.mark.parametrize("count", [3, 7, 11])
