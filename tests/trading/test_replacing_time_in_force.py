@@ -128,6 +128,15 @@ def test_a_time_that_was_left_and_taken_again_ends_the_order_once():
     assert at(rig, 20 * SECOND_NS) == []
 
 
+def test_times_that_orders_left_do_not_pile_up():
+    rig = Rig()
+    order = rig.buy(1, 5, 99)
+    for number in range(5_000):
+        change(rig, order, GTD, (100 + number % 2) * SECOND_NS)
+    assert len(rig.engine.venue.expiries) < 3_000
+    assert ids(at(rig, 101 * SECOND_NS), OrderExpired) == [order]
+
+
 @pytest.mark.parametrize("side", [BUY, SELL])
 @pytest.mark.parametrize("old", [DAY, GTC])
 def test_the_order_keeps_its_place_in_the_queue(side, old):
