@@ -208,5 +208,10 @@ def expire_due(venue: Venue) -> None:
     """End the GTD orders whose time has come."""
     while venue.expiries and venue.expiries[0][0] <= venue.at_ns:
         order = venue.orders.get(heapq.heappop(venue.expiries)[1])
-        if order is not None:
+        # It may have been replaced to end later, or not by the clock any more.
+        if (
+            order is not None
+            and order.time_in_force == GTD
+            and order.terms.expires_at_ns <= venue.at_ns
+        ):
             end(venue, order, EXPIRED, Reason.TIME_REACHED)

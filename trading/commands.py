@@ -292,7 +292,9 @@ class ReplaceOrder(Command):
     """Change an order in place; 0 leaves a field as it is.
 
     quantity_units is the whole order with what was filled already, so a fill on the way cannot
-    enlarge it. Less quantity alone keeps the place in the queue.
+    enlarge it. Less quantity alone keeps the place in the queue, and so does another time in force,
+    which is DAY, GTC, or GTD with expires_at_ns; expires_at_ns goes with it and never alone.
+    Journals have this command without these two, its last: new fields go behind them.
     """
 
     KIND: ClassVar[int] = 12
@@ -309,6 +311,8 @@ class ReplaceOrder(Command):
         trail_ticks: int = 0,
         trail_bps: int = 0,
         display_units: int = 0,
+        time_in_force: int = 0,
+        expires_at_ns: int = 0,
     ) -> None:
         super().__init__(sequence, at_ns)
         self.order_id: Final[int] = order_id
@@ -319,6 +323,8 @@ class ReplaceOrder(Command):
         self.trail_ticks: Final[int] = trail_ticks
         self.trail_bps: Final[int] = trail_bps
         self.display_units: Final[int] = display_units
+        self.time_in_force: Final[int] = time_in_force
+        self.expires_at_ns: Final[int] = expires_at_ns
 
     def _fields(self) -> tuple[object, ...]:
         return (
@@ -332,6 +338,8 @@ class ReplaceOrder(Command):
             self.trail_ticks,
             self.trail_bps,
             self.display_units,
+            self.time_in_force,
+            self.expires_at_ns,
         )
 
 
@@ -566,7 +574,10 @@ def encode(command: Command) -> tuple[object, ...]:
 
 
 def decode(row: tuple[object, ...]) -> Command:
-    """The command that `encode` made this tuple of; lists stand for tuples."""
+    """The command that `encode` made this tuple of; lists stand for tuples.
+
+    Fields that came to a command later are its last and have defaults, so that older tuples read.
+    """
     kind = row[0]
     assert isinstance(kind, int)
     fields = list(row[1:])

@@ -10,10 +10,24 @@ from trading.desk import missing_problem, work_off
 from trading.instruments import CONTINUOUS, HALTED
 from trading.live import CLOSE_LONG, NO_ROLE, OPEN_LONG, OPEN_SHORT, Order
 from trading.order_events import OrderReplaced
-from trading.orders import HELD, LIMIT, PRICE_TICKS_MAX, STOP_LIMIT, UNTRIGGERED
+from trading.orders import (
+    CLS,
+    DAY,
+    FOK,
+    GTD,
+    HELD,
+    IOC,
+    LIMIT,
+    MARKET,
+    OPG,
+    PRICE_TICKS_MAX,
+    STOP_LIMIT,
+    UNTRIGGERED,
+)
 from trading.reasons import Reason
 from trading.reservations import cash_needed, hold
 from trading.risk import (
+    expiry_problem,
     price_problem,
     rate_problem,
     size_problem,
@@ -27,7 +41,7 @@ from trading.working import work
 
 
 def replace(venue: Venue, command: ReplaceOrder) -> None:
-    """Change price, quantity, stop, trail or display size of a live order."""
+    """Change price, quantity, stop, trail, display size or time in force of a live order."""
     portfolio = venue.portfolios.get(command.portfolio_id)
     order = venue.orders.get(command.order_id)
     problem = Reason.UNKNOWN_PORTFOLIO if portfolio is None else rate_problem(venue, portfolio)
@@ -38,9 +52,17 @@ def replace(venue: Venue, command: ReplaceOrder) -> None:
         return
     assert order is not None, "a missing order is a problem"
     terms = _new_terms(order, command)
-    problem = _problem(venue, order, terms)
+    if command.time_in_force == 0 and command.expires_at_ns != 0:
+        problem = Reason.EXPIRY_INVALID
+    else:
+        problem = _problem(venue, order, terms)
     if problem != 0:
         _refuse(venue, command, problem)
+        return
+    if _has_new_end(terms, order.terms) and _is_else_the_same(order, terms):
+        _take(venue, order, terms)
+        is_in_book = order.level is not None
+        _report(venue, order, order.visible if is_in_book else 0, is_in_book)
         return
     _change(venue, order, terms)
     work_off(venue)
@@ -49,19 +71,20 @@ def replace(venue: Venue, command: ReplaceOrder) -> None:
 def _new_terms(order: Order, command: ReplaceOrder) -> NewOrder:
     old = order.terms
     is_trail_new = command.trail_ticks != 0 or command.trail_bps != 0
+    is_end_new = command.time_in_force != 0
     return NewOrder(
         old.portfolio_id,
         old.instrument_id,
         old.side,
         old.order_type,
-        old.time_in_force,
+        command.time_in_force if is_end_new else old.time_in_force,
         command.quantity_units or order.quantity,
         command.price_ticks or old.price_ticks,
         command.stop_ticks or old.stop_ticks,
         command.trail_ticks if is_trail_new else old.trail_ticks,
         command.trail_bps if is_trail_new else old.trail_bps,
         command.display_units or old.display_units,
-        old.expires_at_ns,
+        command.expires_at_ns if is_end_new else old.expires_at_ns,
         old.self_trade,
         old.is_post_only,
         old.is_reduce_only,
@@ -77,6 +100,11 @@ def _problem(venue: Venue, order: Order, terms: NewOrder) -> int:
     problem = switch_problem(venue, order.portfolio)
     if problem == 0 and terms == old and terms.quantity_units == order.quantity:
         problem = Reason.NOTHING_TO_REPLACE
+    if problem == 0 and _has_new_end(terms, old):
+        problem = _end_problem(venue, order, terms)
+        if problem == 0 and _is_else_the_same(order, terms):
+            # Prices and sizes were allowed once, and are not asked about again.
+            return _standing_problem(order, terms)
     if problem == 0:
         # An order that is due this very moment was ended before this command.
         problem = terms_problem(terms, market.instrument, venue.at_ns)
@@ -100,17 +128,61 @@ def _problem(venue: Venue, order: Order, terms: NewOrder) -> int:
     return problem
 
 
+def _standing_problem(order: Order, terms: NewOrder) -> int:
+    """What can be said against another end alone."""
+    problem = 0 if order.group is None else _group_problem(order, terms)
+    if problem == 0 and order.market.phase == HALTED:
+        problem = Reason.HALTED
+    return problem
+
+
+def _has_new_end(terms: NewOrder, old: NewOrder) -> bool:
+    new = (terms.time_in_force, terms.expires_at_ns)
+    return new != (old.time_in_force, old.expires_at_ns)
+
+
+def _is_else_the_same(order: Order, terms: NewOrder) -> bool:
+    """Whether only the end may be another; what it lost without trading is not asked for again."""
+    old = order.terms
+    return (
+        terms.quantity_units == order.quantity
+        and terms.price_ticks == old.price_ticks
+        and terms.stop_ticks == old.stop_ticks
+        and terms.display_units == old.display_units
+        and not _has_new_trail(terms, old)
+    )
+
+
+def _end_problem(venue: Venue, order: Order, terms: NewOrder) -> int:
+    """Only how long an order stays can be changed; some orders are not there to stay.
+
+    A resting order that became IOC or FOK would end at once, which a cancel says plainly; one that
+    is for an auction waits elsewhere, and may have missed it.
+    """
+    tif = terms.time_in_force
+    if not DAY <= tif <= CLS:
+        return Reason.UNKNOWN_TIME_IN_FORCE
+    if tif in (IOC, FOK, OPG, CLS) or order.time_in_force in (OPG, CLS):
+        return Reason.TIME_IN_FORCE_FIXED
+    if terms.order_type == MARKET and tif == GTD:
+        return Reason.COMBINATION_NOT_ALLOWED
+    return expiry_problem(terms, venue.at_ns)
+
+
 def _has_new_trail(terms: NewOrder, old: NewOrder) -> bool:
     return (terms.trail_ticks, terms.trail_bps) != (old.trail_ticks, old.trail_bps)
 
 
 def _group_problem(order: Order, terms: NewOrder) -> int:
-    """Quantities of a group belong together, and so does the cash of an OCO."""
+    """Quantities of a group belong together, and so do its ends and the cash of an OCO."""
     if terms.quantity_units != order.quantity:
         return Reason.GROUP_FIXED
     group = order.group
     assert group is not None, "asked about a group"
     is_leg = group.sibling_of(order) is not None
+    if (is_leg or group.parent is not None) and _has_new_end(terms, order.terms):
+        # A parent that outlived its children would leave a position without its stop.
+        return Reason.GROUP_FIXED
     if is_leg and order.role not in (CLOSE_LONG, NO_ROLE):
         return Reason.GROUP_FIXED
     return 0
@@ -184,10 +256,26 @@ def _change(venue: Venue, order: Order, terms: NewOrder) -> None:
     if _moves_stop(order, terms):
         order.stop_ticks = trial.stop_ticks
         order.extreme_ticks = trial.extreme_ticks
-    order.terms = terms
+    _take(venue, order, terms)
     if order.role != NO_ROLE:
         hold(venue, order, left)
-    visible: int = order.visible if keeps else 0
+    _report(venue, order, order.visible if keeps else 0, keeps)
+    if is_in_book and not keeps:
+        work(venue, order)
+    elif is_waiting and order.state == UNTRIGGERED and order.order_type > LIMIT:
+        _wait_anew(venue, order)
+
+
+def _take(venue: Venue, order: Order, terms: NewOrder) -> None:
+    """Let the order have these terms, its end with them."""
+    is_end_new = _has_new_end(terms, order.terms)
+    order.terms = terms
+    order.time_in_force = terms.time_in_force
+    if is_end_new and terms.time_in_force == GTD:
+        venue.expire_at(order)
+
+
+def _report(venue: Venue, order: Order, visible: int, keeps: bool) -> None:
     venue.events.append(
         OrderReplaced(
             venue.sequence,
@@ -195,17 +283,13 @@ def _change(venue: Venue, order: Order, terms: NewOrder) -> None:
             order.portfolio.portfolio_id,
             order.market.instrument.instrument_id,
             order.quantity,
-            left,
+            order.remaining,
             order.price,
             order.stop_ticks,
             visible,
             keeps,
         )
     )
-    if is_in_book and not keeps:
-        work(venue, order)
-    elif is_waiting and order.state == UNTRIGGERED and order.order_type > LIMIT:
-        _wait_anew(venue, order)
 
 
 def _wait_anew(venue: Venue, order: Order) -> None:

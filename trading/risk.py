@@ -102,9 +102,9 @@ def _price_problem(terms: NewOrder, one: Instrument) -> int:
 
 def _combination_problem(terms: NewOrder, one: Instrument, at_ns: int) -> int:
     tif = terms.time_in_force
-    expires = terms.expires_at_ns
-    if (tif == GTD) != (expires != 0) or (tif == GTD and not at_ns < expires <= FIGURE_MAX):
-        return Reason.EXPIRY_INVALID
+    problem = expiry_problem(terms, at_ns)
+    if problem != 0:
+        return problem
     display = terms.display_units
     if display != 0:
         if not 0 < display <= terms.quantity_units or display % one.lot_units != 0:
@@ -119,6 +119,15 @@ def _combination_problem(terms: NewOrder, one: Instrument, at_ns: int) -> int:
         return Reason.COMBINATION_NOT_ALLOWED
     if terms.is_short and (terms.side == BUY or terms.is_reduce_only):
         return Reason.COMBINATION_NOT_ALLOWED
+    return 0
+
+
+def expiry_problem(terms: NewOrder, at_ns: int) -> int:
+    """Whether an order that ends by the clock says when, and no other does."""
+    tif = terms.time_in_force
+    expires = terms.expires_at_ns
+    if (tif == GTD) != (expires != 0) or (tif == GTD and not at_ns < expires <= FIGURE_MAX):
+        return Reason.EXPIRY_INVALID
     return 0
 
 

@@ -10,13 +10,15 @@ from trading.event_base import Event
 from trading.events import BalanceChanged, PositionChanged
 from trading.live import Group, Market, Order
 from trading.matching import Steps
-from trading.orders import TRANSITIONS
+from trading.orders import GTD, TRANSITIONS
 from trading.portfolio import Portfolio, Position
 from trading.terms import Limits
 
 _BITS: Final[list[int]] = [
     sum(1 << successor for successor in TRANSITIONS[state]) for state in sorted(TRANSITIONS)
 ]
+
+_STALE_EXPIRIES: Final = 1_000
 
 
 class Venue:
@@ -78,7 +80,15 @@ class Venue:
         return position
 
     def expire_at(self, order: Order) -> None:
-        """Remember a GTD order's end."""
+        """Remember a GTD order's end; entries of orders that ended or changed it do not count."""
+        if len(self.expiries) > 2 * len(self.orders) + _STALE_EXPIRIES:
+            # Or a trader who moves one order's end back and forth would fill the memory.
+            self.expiries = [
+                (one.terms.expires_at_ns, one.order_id)
+                for one in self.orders.values()
+                if one.time_in_force == GTD
+            ]
+            heapq.heapify(self.expiries)
         heapq.heappush(self.expiries, (order.terms.expires_at_ns, order.order_id))
 
     def report_touched(self) -> None:

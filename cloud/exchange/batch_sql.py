@@ -101,7 +101,10 @@ _CHANGE: Final = _columns(
 )
 _CLONE: Final = (
     *_CHANGE,
-    *_columns("base_id replaces made_sequence: bigint; client_order_id source: text"),
+    *_columns(
+        "base_id replaces made_sequence: bigint; client_order_id source: text;"
+        "time_in_force: smallint; expires_at: timestamptz"
+    ),
 )
 _TRADES: Final = _columns(
     "id sequence instrument_id price_ticks quantity_units notional maker_order_id"
@@ -177,10 +180,12 @@ INSERT INTO orders (
     sequence, changed_sequence, created_at, changed_at, triggered_at, ended_at, replaces,
     replaced_by)
 SELECT r.id, o.engine_order_id, o.portfolio_id, o.instrument_id, r.client_order_id, o.side,
-    o.order_type, o.time_in_force, coalesce(r.quantity, o.quantity_units) - r.lost,
+    o.order_type, coalesce(r.time_in_force, o.time_in_force),
+    coalesce(r.quantity, o.quantity_units) - r.lost,
     coalesce(r.price, o.price_ticks), coalesce(r.stop, o.stop_ticks),
     coalesce(r.trail, o.trail_ticks), coalesce(r.trail_bps, o.trail_bps),
-    coalesce(r.extreme, o.extreme_ticks), coalesce(r.display, o.display_units), o.expires_at,
+    coalesce(r.extreme, o.extreme_ticks), coalesce(r.display, o.display_units),
+    CASE WHEN r.time_in_force IS NULL THEN o.expires_at ELSE r.expires_at END,
     o.self_trade, o.is_post_only, o.is_reduce_only, o.is_short, o.group_kind, o.parent_id, o.leg,
     coalesce(r.state, o.state), coalesce(r.reason, o.reason),
     coalesce(r.remaining, o.remaining_units), o.filled_units + r.units, o.filled_ticks + r.ticks,

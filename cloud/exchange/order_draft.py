@@ -14,6 +14,7 @@ class OrderDraft:
     the row it goes on from (0: none). units, ticks, fees: of the fills in this batch.
     lost: units that left the quantity without a trade, where the quantity itself is not known here.
     Figures are UNCHANGED, and state 0, where the batch says nothing of them.
+    expires_at_ns: said whenever time_in_force is; 0 where it ends by no clock.
     """
 
     # Defaults of the class, so that an order pays only for what its events say.
@@ -38,6 +39,8 @@ class OrderDraft:
     trail: int = UNCHANGED
     trail_bps: int = UNCHANGED
     display: int = UNCHANGED
+    time_in_force: int = UNCHANGED
+    expires_at_ns: int = UNCHANGED
     extreme: int = UNCHANGED
     is_triggered: bool = False
     is_ended: bool = False
@@ -77,6 +80,7 @@ class OrderDraft:
 _INHERITED: Final = (
     "accepted",
     "display",
+    "expires_at_ns",
     "extreme",
     "fees",
     "group_kind",
@@ -91,6 +95,7 @@ _INHERITED: Final = (
     "state",
     "stop",
     "ticks",
+    "time_in_force",
     "trail",
     "trail_bps",
     "units",

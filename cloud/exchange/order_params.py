@@ -87,6 +87,7 @@ def _full(draft: OrderDraft) -> Row:
     event = draft.accepted
     assert event is not None, "a full row is of a new order"
     terms = event.order
+    expires_at_ns = _or(draft.expires_at_ns, terms.expires_at_ns)
     return (
         draft.row_id,
         draft.engine_order_id,
@@ -95,7 +96,7 @@ def _full(draft: OrderDraft) -> Row:
         draft.client_order_id,
         terms.side,
         terms.order_type,
-        terms.time_in_force,
+        _or(draft.time_in_force, terms.time_in_force),
         draft.quantity,
         _or(draft.price, terms.price_ticks),
         _or(draft.stop, terms.stop_ticks),
@@ -103,7 +104,7 @@ def _full(draft: OrderDraft) -> Row:
         _or(draft.trail_bps, terms.trail_bps),
         _or(draft.extreme, 0),
         _or(draft.display, terms.display_units),
-        at_of(terms.expires_at_ns) if terms.expires_at_ns else None,
+        at_of(expires_at_ns) if expires_at_ns else None,
         terms.self_trade,
         terms.is_post_only,
         terms.is_reduce_only,
@@ -185,6 +186,8 @@ def _origin(draft: OrderDraft) -> Row:
         draft.row_id & ~REPLACEMENT,
         draft.client_order_id,
         draft.source,
+        _known(draft.time_in_force),
+        at_of(draft.expires_at_ns) if draft.expires_at_ns > 0 else None,
     )
 
 

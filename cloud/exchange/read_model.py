@@ -303,6 +303,8 @@ class _Walk:
             new.trail, new.trail_bps = command.trail_ticks, command.trail_bps
         if command.display_units:
             new.display = command.display_units
+        if command.time_in_force:
+            new.time_in_force, new.expires_at_ns = command.time_in_force, command.expires_at_ns
         if wish is not None:
             new.source = wish.source
             new.client_order_id = (wish.client_order_ids or ("",))[0] or None

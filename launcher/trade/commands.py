@@ -140,6 +140,7 @@ def cancel(which: str | None, data: Path | None, *, is_all: bool, as_json: bool)
 @click.option("--quantity", type=click.IntRange(min=1), help="The whole order, filled included.")
 @click.option("--limit", type=_PRICE)
 @click.option("--stop", type=_PRICE)
+@click.option("--tif", "lasts", type=click.Choice(("day", "gtc")), help="How long it stays.")
 @_data_option
 @_json_option
 def replace(
@@ -147,6 +148,7 @@ def replace(
     quantity: int | None,
     limit: Decimal | None,
     stop: Decimal | None,
+    lasts: str | None,
     data: Path | None,
     *,
     as_json: bool,
@@ -154,8 +156,10 @@ def replace(
     """Change a working order; it gets a new id."""
     told = {"qty": quantity, "limit_price": limit, "stop_price": stop}
     body = {name: format(value, "f") for name, value in told.items() if value is not None}
+    if lasts is not None:
+        body["time_in_force"] = lasts
     if not body:
-        raise click.UsageError("Say what to change: --quantity, --limit or --stop.")
+        raise click.UsageError("Say what to change: --quantity, --limit, --stop or --tif.")
     with _broker(data) as broker:
         order = broker.ask("PATCH", f"/v2/orders/{order_id}", body)
     _show(order, as_json=as_json, as_text="order_text")

@@ -92,6 +92,9 @@ class Trader:
         request = MarketOrderRequest(symbol=symbol, qty=qty, side=side, time_in_force=tif, **more)
         return self.client.submit_order(request)
 
+    def lasting(self, order, tif):
+        return self.client.replace_order_by_id(order.id, ReplaceOrderRequest(time_in_force=tif))
+
     def order(self, order):
         return self.client.get_order_by_id(order.id, GetOrderByIdRequest(nested=True))
 
@@ -241,10 +244,12 @@ def continuous_trading(alice, bob):
     assert bob.filled(bob.market(SELL, 20)) == (20, D("150.60"))
     larger = alice.client.replace_order_by_id(moved.id, ReplaceOrderRequest(qty=70))
     assert alice.filled(larger) == (20, D("150.60"))
-    alice.client.cancel_order_by_id(larger.id)
-    ended = alice.order(larger)
+    lasting = alice.lasting(larger, TimeInForce.DAY)
+    assert (lasting.time_in_force, lasting.qty) == (TimeInForce.DAY, "70")
+    alice.client.cancel_order_by_id(lasting.id)
+    ended = alice.order(lasting)
     assert (ended.status, int(D(str(ended.filled_qty)))) == (OrderStatus.CANCELED, 20)
-    refused(42210000, lambda: alice.client.cancel_order_by_id(larger.id))
+    refused(42210000, lambda: alice.client.cancel_order_by_id(lasting.id))
     assert alice.units() == 160
 
 
@@ -346,6 +351,8 @@ def a_halt(venue, alice, bob):
 
 def closing_auction(venue, alice, carol):
     dying = carol.limit(BUY, 3, 100)
+    dying_too = carol.lasting(carol.limit(BUY, 3, 99, TimeInForce.GTC), TimeInForce.DAY)
+    staying = carol.lasting(carol.limit(BUY, 3, 98), TimeInForce.GTC)
     sold = alice.limit(SELL, 50, 148, TimeInForce.CLS)
     bought = carol.limit(BUY, 50, 150, TimeInForce.CLS)
     venue.set_time(DAY, "15:59:30")
@@ -355,8 +362,10 @@ def closing_auction(venue, alice, carol):
     venue.wait_phase("closed", "AAPL", "MSFT")
     # At 150 nothing is left of either side; lower, Carol's resting bid would be.
     assert alice.filled(sold) == carol.filled(bought) == (50, D("150"))
-    assert carol.order(dying).status == OrderStatus.EXPIRED
-    carol.wait_event("expired", dying)
+    for order in (dying, dying_too):
+        assert carol.order(order).status == OrderStatus.EXPIRED
+        carol.wait_event("expired", order)
+    assert carol.order(staying).status == OrderStatus.NEW
     assert not alice.client.get_clock().is_open
 
 

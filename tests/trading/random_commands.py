@@ -167,7 +167,14 @@ class Stream:
         stop = draw.choice((0, 0, self._price(draw.randint(1, INSTRUMENTS))))
         quantity = draw.choice((0, draw.randint(1, 14), 10 * draw.randint(1, 14)))
         trail = draw.choice((0, 0, 0, 5, 10))
-        return (order, portfolio, quantity, price, stop, trail, 0, draw.choice((0, 0, 1, 10)))
+        display = draw.choice((0, 0, 1, 10))
+        if draw.random() < 0.3:
+            # How long it lasts, and nothing else.
+            quantity = price = stop = trail = display = 0
+        tif = draw.choice((0, 0, 0, 1, 1, 1, 2, 3, draw.randint(0, 8)))
+        is_timed = tif == 3 or draw.random() < 0.02
+        until = self.at_ns + draw.randint(0, 10**8) if is_timed else 0
+        return (order, portfolio, quantity, price, stop, trail, 0, display, tif, until)
 
     def _group(self):
         draw = self.draw

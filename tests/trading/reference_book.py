@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 BUY, SELL = 1, 2
 ALLOW, CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT = 1, 2, 3, 4, 5
-GTC, IOC, FOK = 2, 4, 5
+DAY, GTC, GTD, IOC, FOK = 1, 2, 3, 4, 5
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """A slow, obvious venue around the slow, obvious book.
 
-It knows market orders, stops, OCO and bracket, calls with their auctions, and the kill switch.
+It knows market orders, stops, OCO and bracket, calls with their auctions, the end of a day and of
+an order's time, and the kill switch.
 
 One instrument, every account rich. Lists are searched from end to end every time; nothing is kept
 that could be found again.
@@ -14,9 +15,11 @@ from tests.trading.reference_book import (
     CANCEL_BOTH,
     CANCEL_NEWEST,
     CANCEL_OLDEST,
+    DAY,
     DECREMENT,
     FOK,
     GTC,
+    GTD,
     IOC,
     SELL,
     ReferenceBook,
@@ -31,10 +34,12 @@ class Order(Resting):
     """stop: 0 for a plain limit order. children: what the end of this order lets go.
 
     is_limit: False for a market order, whose price is its protection.
+    until: when a GTD order ends.
     """
 
     mode: int = ALLOW
     tif: int = GTC
+    until: int = 0
     stop: int = 0
     is_limit: bool = True
     state: str = WORKING
@@ -95,6 +100,27 @@ class ReferenceVenue(ReferenceBook):
         for order_id in sorted(self.live):
             one = self.live.get(order_id)
             if one is not None and one.account == account:
+                self._end(one)
+        self._work_off()
+
+    def lasts(self, order_id, tif, until):
+        """Another time in force, and nothing else: nobody in the book sees it."""
+        one = self.live[order_id]
+        one.tif, one.until = tif, until
+
+    def now(self, at_ns):
+        """Time passes."""
+        due = [one for one in self.live.values() if one.tif == GTD and one.until <= at_ns]
+        for one in sorted(due, key=lambda o: (o.until, o.order_id)):
+            self._end(one)
+        self._work_off()
+
+    def close(self):
+        """The day ends without an auction; what comes now is collected for the next opening."""
+        self.is_call = True
+        for order_id in sorted(self.live):
+            one = self.live.get(order_id)
+            if one is not None and one.tif == DAY:
                 self._end(one)
         self._work_off()
 
@@ -202,7 +228,7 @@ class ReferenceVenue(ReferenceBook):
             self.last = price
             self._elect(price)
         if taker.order_id in self.live:
-            may_rest = taker.tif == GTC and taker.is_limit
+            may_rest = taker.tif in (DAY, GTC, GTD) and taker.is_limit
             self._rest(taker) if may_rest else self._end(taker)
 
     def _rest(self, one):

@@ -7,8 +7,22 @@ import pytest
 from tests.trading.reference_venue import WORKING, ReferenceVenue, order
 from tests.trading.venue_rig import Rig
 from trading import commands
-from trading.instruments import CONTINUOUS, VOLATILITY_CALL
-from trading.orders import BRACKET, BUY, FOK, GTC, IOC, LIMIT, MARKET, OCO, SELL, STOP_LIMIT
+from trading.instruments import CLOSED, CONTINUOUS, VOLATILITY_CALL
+from trading.orders import (
+    BRACKET,
+    BUY,
+    DAY,
+    FOK,
+    GTC,
+    GTD,
+    IOC,
+    LIMIT,
+    MARKET,
+    OCO,
+    SELL,
+    STOP_LIMIT,
+)
+from trading.reasons import Reason
 from trading.terms import NewOrder
 
 LOW, HIGH = 95, 105
@@ -48,8 +62,14 @@ class Pair:
             order_id = draw.choice(sorted(live))
             self.rig.do(commands.CancelOrder, order_id, live[order_id].account)
             self.reference.cancel(order_id)
-        elif action < 0.92:
+        elif action < 0.88:
             self.replace()
+        elif action < 0.93:
+            self.change_end()
+        elif action < 0.945:
+            self.rig.at_ns += draw.randint(1, 20)
+            self.rig.do(commands.AdvanceTime)
+            self.reference.now(self.rig.at_ns)
         elif action < 0.97:
             self.turn_phase()
         elif action < 0.985:
@@ -65,22 +85,29 @@ class Pair:
     def plain(self, offset=0, **fixed):
         draw = self.draw
         quantity = fixed.get("quantity") or draw.randint(1, 50)
-        tif = fixed.get("tif") or draw.choice((GTC, GTC, GTC, GTC, IOC, FOK))
-        return order(
+        tif = fixed.get("tif") or draw.choice((DAY, GTC, GTC, GTD, IOC, FOK))
+        made = order(
             self.next_id() + offset,
             fixed.get("account") or draw.choice(ACCOUNTS),
             fixed.get("side") or draw.choice((BUY, SELL)),
             fixed.get("price") or draw.randint(LOW, HIGH),
             quantity,
             tif=tif,
-            display=draw.choice((0, 0, 0, draw.randint(1, quantity))) if tif == GTC else 0,
+            display=draw.choice((0, 0, 0, draw.randint(1, quantity)))
+            if tif not in (IOC, FOK)
+            else 0,
             mode=draw.randint(1, 5),
         )
+        made.until = self.soon() if tif == GTD else 0
+        return made
+
+    def soon(self):
+        return self.rig.at_ns + self.draw.randint(1, 30)
 
     def market(self):
         """Nearly as far reaching as the limits, so that some trade and some do not."""
         last = self.reference.last
-        made = self.plain()
+        made = self.plain(tif=self.draw.choice((DAY, GTC, GTC, IOC, FOK)))
         made.is_limit, made.display = False, 0
         if made.side == BUY:
             made.price = max(last * (10_000 + PROTECTION_BPS) // 10_000, last)
@@ -143,16 +170,47 @@ class Pair:
         price = self.draw.choice((one.price, self.draw.randint(LOW, HIGH)))
         left = max(1, one.remaining + self.draw.randint(-10, 5))
         filled = self.rig.live(one.order_id).filled()
-        found = self.rig.do(commands.ReplaceOrder, one.order_id, one.account, filled + left, price)
+        tif = self.draw.choice((0, 0, DAY, GTC))
+        sizes = (filled + left, price)
+        found = self.rig.do(
+            commands.ReplaceOrder, one.order_id, one.account, *sizes, time_in_force=tif
+        )
         if type(found[0]).__name__ == "CommandRefused":
             self.refused += 1
         else:
+            if tif:
+                self.reference.lasts(one.order_id, tif, 0)
             self.reference.change(one.order_id, price, left)
+
+    def change_end(self):
+        """Of any order that is not in a group: resting, waiting for a price, or for an auction."""
+        alone = [
+            one
+            for _, one in sorted(self.reference.live.items())
+            if self.rig.live(one.order_id).group is None
+        ]
+        if not alone:
+            return
+        one = self.draw.choice(alone)
+        tif = self.draw.choice((DAY, DAY, GTC, GTD, GTD, self.draw.choice((IOC, FOK))))
+        until = self.soon() if tif == GTD else 0
+        ends = {"time_in_force": tif, "expires_at_ns": until}
+        found = self.rig.do(commands.ReplaceOrder, one.order_id, one.account, **ends)
+        is_refused = tif in (IOC, FOK) or (tif == GTD and not one.is_limit)
+        is_refused |= one.account in self.reference.killed
+        if (tif, until) == (one.tif, one.until):
+            return
+        assert (type(found[0]).__name__ == "CommandRefused") == is_refused, found
+        if not is_refused:
+            self.reference.lasts(one.order_id, tif, until)
 
     def turn_phase(self):
         if self.reference.is_call:
             self.rig.do(commands.SetPhase, 1, CONTINUOUS)
             self.reference.auction()
+        elif self.draw.random() < 0.5:
+            self.rig.do(commands.SetPhase, 1, CLOSED)
+            self.reference.close()
         else:
             self.rig.do(commands.SetPhase, 1, VOLATILITY_CALL)
             self.reference.call()
@@ -195,6 +253,7 @@ def wish(one):
         price_ticks=one.price if one.is_limit else 0,
         stop_ticks=one.stop,
         display_units=one.display,
+        expires_at_ns=one.until,
         self_trade=one.mode,
     )
 
@@ -216,6 +275,8 @@ def test_trades_orders_and_books_are_those_of_the_reference(seed):
     pair = run(seed, 800, check_every=1)
     kinds = {type(event).__name__ for event in pair.rig.events}
     assert {"AuctionHeld", "OrderTriggered", "OrderActivated", "OrderReduced"} <= kinds
+    reasons = {event.reason for event in pair.rig.events if type(event).__name__ == "OrderExpired"}
+    assert reasons == {Reason.DAY_ENDED, Reason.TIME_REACHED}
     assert pair.refused > 0
 
 

@@ -46,6 +46,8 @@ def _body(schema: Schema, description: str) -> RequestBody:
     )
 
 
+_TIME_IN_FORCE: Final = _word("day", "gtc", "gtd", "ioc", "fok", "opg", "cls")
+
 _ORDER: Final = _body(
     _object(
         {
@@ -53,7 +55,7 @@ _ORDER: Final = _body(
             "qty": _number("Whole units."),
             "side": _word("buy", "sell"),
             "type": _word("market", "limit", "stop", "stop_limit", "trailing_stop"),
-            "time_in_force": _word("day", "gtc", "gtd", "ioc", "fok", "opg", "cls"),
+            "time_in_force": _TIME_IN_FORCE,
             "limit_price": _number("Dollars."),
             "stop_price": _number("Dollars."),
             "trail_price": _number("Dollars."),
@@ -89,11 +91,15 @@ _REPLACEMENT: Final = _body(
     _object(
         {
             "qty": _number("Whole units, what was filled included."),
-            "time_in_force": _TEXT,
+            "time_in_force": _TIME_IN_FORCE,
             "limit_price": _number("Dollars."),
             "stop_price": _number("Dollars."),
             "trail": _number("Dollars or per cent, as the order has it."),
             "client_order_id": Schema(type=OpenAPIType.STRING, max_length=128),
+            "expires_at": Schema(
+                type=[OpenAPIType.STRING, OpenAPIType.NULL],
+                description="With gtd, or gtc; null takes it away.",
+            ),
             "display_qty": _number("What an iceberg shows at a time."),
         }
     ),

@@ -141,7 +141,7 @@ class OrdersController(Controller):
     async def replace(
         self, order_id: OrderId, request: AnyRequest, trading: NamedDependency[TradingDesk]
     ) -> Order:
-        """Gives the order that goes on, under a new id; less quantity alone keeps the place."""
+        """Gives the order that goes on, with a new id; a new price or more units cost its place."""
         portfolio_id, row_id = trader_of(request).portfolio_id, order_row_of(order_id)
         form = read_replacement(await request.body())
         if row_id is None:

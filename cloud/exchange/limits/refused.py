@@ -38,11 +38,13 @@ def _orders(terms: Sequence[Any], instrument: Instrument | None) -> list[Refused
         return [_new_order(order, instrument) for order in terms[2]]
     if kind == ReplaceOrder.KIND:
         order_id, _, units, price, stop = terms[1:6]
+        # Rows of before it could be changed end sooner.
+        time_in_force = terms[9] if len(terms) > 9 else 0
         return [
             RefusedTerms(
                 side=None,
                 order_type=None,
-                time_in_force=None,
+                time_in_force=TimeInForce(time_in_force).name.lower() if time_in_force else None,
                 quantity_units=units or None,
                 limit_price=_price(instrument, price),
                 stop_price=_price(instrument, stop),

@@ -86,7 +86,9 @@ SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.STOP_PRICE_MISSING: "This type of order needs a stop_price.",
     Reason.STOP_PRICE_NOT_ALLOWED: "This order takes no stop_price, or not any more.",
     Reason.TRAIL_INVALID: "A trailing stop needs trail_price or trail_percent, not both.",
-    Reason.EXPIRY_INVALID: "expires_at must lie in the future, and only a gtd order has one.",
+    Reason.EXPIRY_INVALID: (
+        "A gtd order needs expires_at, which must lie in the future; no other order has one."
+    ),
     Reason.DISPLAY_INVALID: "display_qty goes with limit orders that can rest, up to their qty.",
     Reason.COMBINATION_NOT_ALLOWED: "This type, time_in_force and flags do not go together.",
     Reason.GROUP_INVALID: (
@@ -95,7 +97,14 @@ SENTENCES: Final[Mapping[Reason, str]] = {
     ),
     Reason.NOTHING_TO_REPLACE: "The order is like that already; nothing would change.",
     Reason.QUANTITY_ALREADY_FILLED: "qty must be more than what was filled already.",
-    Reason.GROUP_FIXED: "The quantity of an order with legs is fixed; cancel it and place it anew.",
+    Reason.GROUP_FIXED: (
+        "Quantity and time_in_force of orders that belong together are fixed; "
+        "cancel them and place them anew."
+    ),
+    Reason.TIME_IN_FORCE_FIXED: (
+        "Only day, gtc and gtd can become each other; nothing was changed. "
+        "For any other time_in_force cancel the order and place it anew."
+    ),
     Reason.INSUFFICIENT_FUNDS: "insufficient buying power",
     Reason.INSUFFICIENT_UNITS: "insufficient qty available for order",
     Reason.ORDER_UNITS_LIMIT: "The order has more units than the portfolio's limits allow.",

@@ -57,7 +57,7 @@ class OrderForm(msgspec.Struct, frozen=True):
 
 
 class ReplaceForm(msgspec.Struct, frozen=True):
-    """What to change of an order; what is absent stays."""
+    """What to change of an order; what is absent stays. expires_at: null takes it away."""
 
     qty: msgspec.Raw = ABSENT
     time_in_force: str | None = None
@@ -65,6 +65,7 @@ class ReplaceForm(msgspec.Struct, frozen=True):
     stop_price: msgspec.Raw = ABSENT
     trail: msgspec.Raw = ABSENT
     client_order_id: str | None = None
+    expires_at: Instant | msgspec.UnsetType | None = msgspec.UNSET
     display_qty: msgspec.Raw = ABSENT
 
 

@@ -20,7 +20,6 @@ from cloud.exchange.orders.words import (
     POSITION_INTENTS,
     SELF_TRADE_MODES,
     SIDES,
-    TIME_IN_FORCE_WORDS,
     TIMES_IN_FORCE,
 )
 from cloud.exchange.prices import increment_text, whole_ticks
@@ -75,6 +74,8 @@ class Change(msgspec.Struct, frozen=True):
     trail_ticks: int = 0
     trail_bps: int = 0
     display_units: int = 0
+    time_in_force: int = 0
+    expires_at_ns: int = 0
 
     def command(
         self, sequence: int, at_ns: int, *, order_id: int, portfolio_id: int
@@ -91,6 +92,8 @@ class Change(msgspec.Struct, frozen=True):
             self.trail_ticks,
             self.trail_bps,
             self.display_units,
+            self.time_in_force,
+            self.expires_at_ns,
         )
 
 
@@ -139,7 +142,7 @@ def placement_of(
     expires_at_ns = 0
     if form.expires_at is not None:
         if time_in_force not in (GTC, GTD):
-            raise OrderError("expiry_invalid", "expires_at goes with time_in_force gtd (or gtc).")
+            raise _misplaced_expiry()
         time_in_force, expires_at_ns = GTD, _instant_ns(form.expires_at)
     if kind != 0 and time_in_force not in (DAY, GTC, GTD):
         raise OrderError("group_invalid", "Orders with legs take time_in_force day or gtc.")
@@ -184,13 +187,6 @@ def change_of(
         MalformedOrderError: a word or number is unreadable.
         OrderError: nothing of the order can be changed like that.
     """
-    if form.time_in_force is not None:
-        wanted = _word(TIMES_IN_FORCE, form.time_in_force, "time_in_force")
-        if TIME_IN_FORCE_WORDS[wanted] != TIME_IN_FORCE_WORDS[time_in_force]:
-            raise OrderError(
-                "time_in_force_fixed",
-                "time_in_force cannot be changed; cancel the order and place it anew.",
-            )
     trail = decimal_of(form.trail, "trail")
     trail_ticks = new_bps = 0
     if trail is not None and trail_bps != 0:
@@ -204,7 +200,31 @@ def change_of(
         trail_ticks,
         new_bps,
         _optional_units(form.display_qty, "display_qty"),
+        *_end_of(form, time_in_force),
     )
+
+
+def _end_of(form: ReplaceForm, time_in_force: int) -> tuple[int, int]:
+    """The time in force that is asked for and its instant, if any; twice 0: both stay."""
+    wanted = 0
+    if form.time_in_force is not None:
+        wanted = _word(TIMES_IN_FORCE, form.time_in_force, "time_in_force")
+    at = form.expires_at
+    if isinstance(at, datetime):
+        if (wanted or time_in_force) not in (GTC, GTD):
+            raise _misplaced_expiry()
+        return GTD, _instant_ns(at)
+    if time_in_force != GTD:
+        return wanted, 0
+    if at is None and wanted == 0:
+        return GTC, 0
+    # It is shown as gtc: who says back what he was shown does not take the instant away.
+    is_said_back = at is msgspec.UNSET and wanted in (GTC, GTD)
+    return (0, 0) if is_said_back else (wanted, 0)
+
+
+def _misplaced_expiry() -> OrderError:
+    return OrderError("expiry_invalid", "expires_at goes with time_in_force gtd (or gtc).")
 
 
 def _word(words: dict[str, int], word: str | None, field: str) -> int:
@@ -393,6 +413,9 @@ def _refuse_legs(form: OrderForm) -> None:
 
 def _instant_ns(at: datetime) -> int:
     found = (at - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if found <= 0:
+        # The engine would say so too; the journal has no room for what is so long ago.
+        raise OrderError("expiry_invalid", "expires_at must lie in the future.")
     if found > EXPIRES_NS_MAX:
         raise OrderError("expiry_invalid", "expires_at lies too far in the future; use gtc.")
     return found

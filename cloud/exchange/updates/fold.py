@@ -257,6 +257,10 @@ class Fold:
             after.display_units = command.display_units or after.display_units
             if command.trail_ticks or command.trail_bps:
                 after.trail_ticks, after.trail_bps = command.trail_ticks, command.trail_bps
+            if command.time_in_force:
+                after.time_in_force = command.time_in_force
+                at_ns = command.expires_at_ns
+                after.expires_at = at_of(at_ns) if at_ns else None
         return after
 
     def _reduced(self, command: Command, event: events.OrderReduced) -> Iterator[Update]:

@@ -9,12 +9,12 @@ from cloud.exchange.journal import JournalError, encode_entry, hash_of, join_ent
 from cloud.exchange.wishes import Wish, WishTooLarge
 from tests.trading.random_commands import Stream
 from trading import Engine
-from trading.commands import AdvanceTime
+from trading.commands import AdvanceTime, ReplaceOrder
 
 
 def test_every_kind_of_command_comes_back_as_it_was_with_its_names() -> None:
     stream, kinds = Stream(5), set()
-    for _ in range(3_000):
+    for _ in range(4_000):
         command = stream.next()
         kinds.add(command.KIND)
         wish = Wish(AdvanceTime, ("a", ""), 1, "ws")
@@ -34,6 +34,12 @@ def test_a_batch_replayed_has_the_hash_it_had_and_another_has_not() -> None:
     expected = hash_of(first.apply_batch(commands))
     assert hash_of(second.apply_batch(commands)) == expected
     assert hash_of(Engine().apply_batch(commands[:-1])) != expected
+
+
+def test_a_replacement_of_before_its_time_in_force_could_be_said_reads_on() -> None:
+    stored = join_entries([msgspec.msgpack.encode([[12, 7, 8, 9, 1, 4, 0, 0, 0, 0, 0], [], "ws"])])
+    (entry,) = split_entries(stored)
+    assert entry.command == ReplaceOrder(7, 8, 9, 1, 4)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from trading.orders import (
     DAY,
     GTC,
     GTD,
+    IOC,
     LIMIT,
     MARKET,
     OCO,
@@ -365,7 +366,38 @@ def test_replacements():
     assert (change.quantity_units, change.price_ticks) == (5, 1_515_000)
     assert changed({"trail": 1.5}).trail_ticks == 15_000
     assert changed({"trail": 1.5}, trail_bps=100).trail_bps == 150
-    assert changed({"time_in_force": "gtc"}, time_in_force=GTD) == changed({})
+
+
+UNTIL = "2026-12-01T15:00:00Z"
+UNTIL_NS = 1_796_137_200_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("was", "body", "becomes"),
+    [
+        (DAY, {"qty": 5}, (0, 0)),
+        (DAY, {"time_in_force": "gtc"}, (GTC, 0)),
+        (GTC, {"time_in_force": "day"}, (DAY, 0)),
+        (DAY, {"time_in_force": "ioc"}, (IOC, 0)),
+        (DAY, {"time_in_force": "gtd", "expires_at": UNTIL}, (GTD, UNTIL_NS)),
+        (DAY, {"time_in_force": "gtc", "expires_at": UNTIL}, (GTD, UNTIL_NS)),
+        (GTC, {"expires_at": UNTIL}, (GTD, UNTIL_NS)),
+        (GTD, {"expires_at": UNTIL}, (GTD, UNTIL_NS)),
+        (GTD, {"time_in_force": "day"}, (DAY, 0)),
+        # It is shown as gtc: said back, it keeps its instant, which only null takes away.
+        (GTD, {"time_in_force": "gtc"}, (0, 0)),
+        (GTD, {"time_in_force": "gtd"}, (0, 0)),
+        (GTD, {"time_in_force": "gtc", "expires_at": None}, (GTC, 0)),
+        (GTD, {"expires_at": None}, (GTC, 0)),
+        (DAY, {"expires_at": None}, (0, 0)),
+        # The engine says that this goes together in no order.
+        (GTD, {"time_in_force": "gtd", "expires_at": None}, (GTD, 0)),
+        (DAY, {"time_in_force": "gtd"}, (GTD, 0)),
+    ],
+)
+def test_a_replacement_says_how_long_an_order_lasts(was, body, becomes):
+    change = changed(body, time_in_force=was)
+    assert (change.time_in_force, change.expires_at_ns) == becomes
 
 
 @pytest.mark.parametrize(
@@ -376,7 +408,11 @@ def test_replacements():
         ({"limit_price": 0.123456}, "price_off_tick"),
         ({"stop_price": -1}, "price_not_positive"),
         ({"trail": 0}, "trail_invalid"),
-        ({"time_in_force": "gtc"}, "time_in_force_fixed"),
+        ({"expires_at": UNTIL}, "expiry_invalid"),
+        ({"time_in_force": "day", "expires_at": UNTIL}, "expiry_invalid"),
+        ({"time_in_force": "gtd", "expires_at": "2200-01-01T00:00:00Z"}, "expiry_invalid"),
+        ({"time_in_force": "gtd", "expires_at": "0001-01-01T00:00:00Z"}, "expiry_invalid"),
+        ({"time_in_force": "gtd", "expires_at": "tomorrow"}, "field_invalid"),
         ({"time_in_force": "never"}, "time_in_force_invalid"),
     ],
 )

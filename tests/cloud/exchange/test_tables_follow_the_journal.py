@@ -175,6 +175,7 @@ async def check_orders(
             "trail_bps": terms.trail_bps,
             "extreme_ticks": order.extreme_ticks,
             "display_units": terms.display_units,
+            "expires_at": at_of(terms.expires_at_ns) if terms.expires_at_ns else None,
             "self_trade": terms.self_trade,
             "is_post_only": terms.is_post_only,
             "is_reduce_only": terms.is_reduce_only,

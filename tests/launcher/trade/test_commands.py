@@ -188,6 +188,9 @@ def test_replacing_names_only_what_changes(venue):
     venue.answer("PATCH", f"/v2/orders/{ORDER_ID}", ORDER | {"status": "new"})
     assert curb(venue, "replace", ORDER_ID, "--limit", "131.5").exit_code == 0
     assert venue.asked[-1][3] == {"limit_price": "131.5"}
+    assert curb(venue, "replace", ORDER_ID, "--tif", "gtc").exit_code == 0
+    assert venue.asked[-1][3] == {"time_in_force": "gtc"}
+    assert curb(venue, "replace", ORDER_ID, "--tif", "ioc").exit_code == ExitCode.USAGE
     assert curb(venue, "replace", ORDER_ID).exit_code == ExitCode.USAGE
 
 

@@ -10,10 +10,10 @@ import pytest
 from cloud.accounts.user import Role
 from cloud.kit.feature import Kit
 from tests.support.venue_app import VenueApp, venue_app
-from trading.commands import ListInstrument, SetPhase
+from trading.commands import ListInstrument, ReplaceOrder, SetPhase
 from trading.events import OrderAccepted, OrderRejected
 from trading.instruments import CONTINUOUS, Instrument
-from trading.orders import BUY, SELL
+from trading.orders import BUY, DAY, SELL
 from trading.reasons import Reason
 
 PATH = "/api/v1/exchange"
@@ -116,6 +116,21 @@ async def test_violations_are_listed_with_the_terms_for_those_who_may_see_them(
     assert (of_others.status_code, of_others.json()["code"]) == (404, "portfolio_not_found")
     mine = await app.client.get(f"{PATH}/violations?portfolio={public(others)}", headers=bob)
     assert len(mine.json()["items"]) == 1
+
+
+async def test_a_refused_replacement_says_how_long_the_order_was_to_last(app: VenueApp) -> None:
+    ann = await app.sign_in("ann@example.org", Role.TRADER)
+    portfolio, _ = await app.open_portfolio("ann@example.org", cash=10_000)
+    (order,) = (await app.limit(portfolio, BUY, 1, 900)).order_ids
+    much = ReplaceOrder(0, 0, order, portfolio, 90, time_in_force=DAY)
+    await app.submit(much)
+    await app.submit(ReplaceOrder(0, 0, order, portfolio, 90))
+    found = (await app.client.get(f"{PATH}/violations", headers=ann)).json()["items"]
+    assert [one["reason"] for one in found] == ["insufficient_funds"] * 2
+    lasting = [
+        (one["orders"][0]["quantity_units"], one["orders"][0]["time_in_force"]) for one in found
+    ]
+    assert sorted(lasting, key=str) == [(90, "day"), (90, None)]
 
 
 async def test_bad_limits_are_refused_and_change_nothing(app: VenueApp) -> None:

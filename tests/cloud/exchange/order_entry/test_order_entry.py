@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from cloud.exchange.public_ids import portfolio_uuid
+from cloud.exchange.tables import REPLACED
 from tests.cloud.exchange.order_entry.conftest import EntryClient, entry_of, signed_in
 from tests.support.trading_clients import Trader, Venue
+from trading.commands import SetPhase
+from trading.instruments import CLOSED
+from trading.orders import DAY, EXPIRED, GTC, OPEN
 
 
 async def test_an_order_is_placed_replaced_and_cancelled(venue: Venue, ada: Trader) -> None:
@@ -29,6 +33,40 @@ async def test_an_order_is_placed_replaced_and_cancelled(venue: Venue, ada: Trad
         "SELECT state, quantity_units, source FROM orders ORDER BY id"
     )
     assert [tuple(row) for row in rows] == [(9, 10, "ws"), (6, 4, "ws")]
+
+
+async def test_a_replacement_can_change_how_long_an_order_lasts(venue: Venue, ada: Trader) -> None:
+    async with signed_in(ada) as client:
+        await client.ask("listen", ref=9)
+        placed = await client.place(1, qty="4", side="buy", limit_price="99", client_order_id="a")
+        changed = {"time_in_force": "gtc"}
+        done = await client.ask("replace", ref=2, client_order_id="a", change=changed)
+        assert (done["t"], done["status"]) == ("ack", "new")
+        told = [await client.next() for _ in range(2)]
+        assert [one["data"]["event"] for one in told] == ["replaced", "new"]
+        lasts = [one["data"]["order"]["time_in_force"] for one in told]
+        assert lasts == ["day", "gtc"]
+        for wanted, code in (("gtc", "nothing_to_replace"), ("fok", "time_in_force_fixed")):
+            refused = await client.ask(
+                "replace", ref=3, id=done["id"], change={"time_in_force": wanted}
+            )
+            assert (refused["t"], refused["code"]) == ("refused", code)
+            assert refused["message"]
+            rejected = await client.next()
+            assert rejected["data"]["event"] == "order_replace_rejected"
+        await client.place(4, qty="1", side="buy", limit_price="98")
+        await client.next()
+        await venue.app.submit(SetPhase(0, 0, 0, CLOSED))
+        ended = [await client.next() for _ in range(2)]
+        # The one that is left is done for the day; the other ended with it.
+        assert {(one["data"]["event"], one["data"]["order"]["qty"]) for one in ended} >= {
+            ("done_for_day", "4")
+        }
+    rows = await venue.app.kit.database.pool.fetch(
+        "SELECT time_in_force, state FROM orders ORDER BY quantity_units DESC, id"
+    )
+    assert [tuple(row) for row in rows] == [(DAY, REPLACED), (GTC, OPEN), (DAY, EXPIRED)]
+    assert placed["seq"] < done["seq"]
 
 
 async def test_the_answer_says_what_an_order_traded(ada: Trader, maker: Trader) -> None:

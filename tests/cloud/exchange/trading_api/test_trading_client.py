@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -30,7 +30,7 @@ from alpaca.trading.requests import (
 )
 
 from tests.support.trading_clients import Trader, Venue
-from trading.commands import SetKillSwitch, SetLimits, SetPhase
+from trading.commands import AdvanceTime, SetKillSwitch, SetLimits, SetPhase
 from trading.instruments import CLOSED, CONTINUOUS, OPENING_CALL
 from trading.orders import SELL
 from trading.terms import Limits
@@ -191,6 +191,116 @@ async def test_a_replacement_is_a_new_order_that_goes_on(ada: Trader, maker: Tra
     assert refusal(caught)[2] == "quantity_already_filled"
     await ada.do(ada.client.cancel_order_by_id, again.id)
     assert await ada.do(ada.client.get_orders) == []
+
+
+async def test_how_long_an_order_lasts_can_be_replaced(ada: Trader, maker: Trader, venue: Venue):
+    async def lasting(placed, time_in_force: TimeInForce, **more: object):
+        form = ReplaceOrderRequest(time_in_force=time_in_force, **more)
+        return await ada.do(ada.client.replace_order_by_id, placed.id, form)
+
+    async def status(order) -> OrderStatus:
+        return (await ada.do(ada.client.get_order_by_id, order.id)).status
+
+    day = await ada.do(
+        ada.client.submit_order, limit(OrderSide.BUY, 5, 99, time_in_force=TimeInForce.DAY)
+    )
+    gtc = await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 5, 99))
+    stop = await ada.do(
+        ada.client.submit_order,
+        StopOrderRequest(
+            symbol="ACME",
+            qty=1,
+            side=OrderSide.BUY,
+            stop_price=110,
+            time_in_force=TimeInForce.DAY,
+        ),
+    )
+    stays = await lasting(day, TimeInForce.GTC)
+    ends = await lasting(gtc, TimeInForce.DAY, client_order_id="ends")
+    stopped = await lasting(stop, TimeInForce.GTC)
+    assert (stays.replaces, stays.time_in_force) == (day.id, TimeInForce.GTC)
+    assert (ends.replaces, ends.time_in_force) == (gtc.id, TimeInForce.DAY)
+    assert (stopped.stop_price, stopped.time_in_force) == ("110.00", TimeInForce.GTC)
+    assert (stays.qty, stays.limit_price, stays.status) == ("5", "99.00", OrderStatus.NEW)
+    # The retry gives what was done then, and the old row tells how the order was.
+    assert await lasting(gtc, TimeInForce.DAY, client_order_id="ends") == ends
+    old = await ada.do(ada.client.get_order_by_id, day.id)
+    assert (old.status, old.time_in_force) == (OrderStatus.REPLACED, TimeInForce.DAY)
+    assert await ada.do(ada.client.get_order_by_id, stays.id) == stays
+    # Both kept their place: the first is served first, and again when it changes back and forth.
+    stays = await lasting(await lasting(stays, TimeInForce.DAY), TimeInForce.GTC)
+    await venue.app.limit(maker.portfolio_id, SELL, 5, 990_000)
+    assert await status(stays) is OrderStatus.FILLED
+    stays = await lasting(
+        await ada.do(
+            ada.client.submit_order, limit(OrderSide.BUY, 5, 98, time_in_force=TimeInForce.DAY)
+        ),
+        TimeInForce.GTC,
+        qty=4,
+        limit_price=97,
+    )
+    assert (stays.qty, stays.limit_price, stays.time_in_force) == ("4", "97.00", TimeInForce.GTC)
+    await venue.app.submit(SetPhase(0, 0, 0, CLOSED))
+    assert await status(ends) is OrderStatus.EXPIRED
+    assert {await status(stays), await status(stopped)} == {OrderStatus.NEW}
+
+
+async def test_what_no_order_can_become_is_refused_and_changes_nothing(ada: Trader):
+    placed = await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 5, 99))
+    leg = (
+        await ada.do(
+            ada.client.submit_order,
+            limit(
+                OrderSide.BUY,
+                10,
+                95,
+                order_class=OrderClass.BRACKET,
+                take_profit=TakeProfitRequest(limit_price=110),
+                stop_loss=StopLossRequest(stop_price=90),
+            ),
+        )
+    ).legs[0]
+    before = await ada.do(ada.client.get_orders)
+    for order, wanted, reason in (
+        (placed, TimeInForce.IOC, "time_in_force_fixed"),
+        (placed, TimeInForce.FOK, "time_in_force_fixed"),
+        (placed, TimeInForce.OPG, "time_in_force_fixed"),
+        (placed, TimeInForce.CLS, "time_in_force_fixed"),
+        (placed, TimeInForce.GTC, "nothing_to_replace"),
+        (leg, TimeInForce.DAY, "group_fixed"),
+    ):
+        with pytest.raises(APIError) as caught:
+            await ada.do(
+                ada.client.replace_order_by_id, order.id, ReplaceOrderRequest(time_in_force=wanted)
+            )
+        assert refusal(caught) == (422, 42210000, reason)
+    assert await ada.do(ada.client.get_orders) == before
+
+
+async def test_an_instant_to_end_at_comes_and_goes(ada: Trader, venue: Venue, clock):
+    until = clock.now() + timedelta(hours=1)
+    keys = {"APCA-API-KEY-ID": ada.key, "APCA-API-SECRET-KEY": ada.secret}
+
+    async def replaced(order: str, **change: object) -> dict[str, object]:
+        answer = await venue.app.client.patch(f"/v2/orders/{order}", json=change, headers=keys)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    placed = await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 5, 99))
+    timed = await replaced(str(placed.id), time_in_force="gtd", expires_at=until.isoformat())
+    assert timed["time_in_force"] == "gtc"
+    assert datetime.fromisoformat(timed["expires_at"]) == until
+    # It is shown as gtc: a client that says so again keeps the instant.
+    same = await replaced(timed["id"], time_in_force="gtc", qty="4")
+    assert same["expires_at"] == timed["expires_at"]
+    free = await replaced(same["id"], expires_at=None)
+    assert (free["expires_at"], free["time_in_force"]) == (None, "gtc")
+    other = await ada.do(ada.client.submit_order, limit(OrderSide.BUY, 5, 98))
+    later = await replaced(str(other.id), expires_at=until.isoformat())
+    clock.advance(timedelta(hours=2))
+    await venue.app.submit(AdvanceTime(0, 0))
+    assert (await ada.do(ada.client.get_order_by_id, later["id"])).status is OrderStatus.EXPIRED
+    assert (await ada.do(ada.client.get_order_by_id, free["id"])).status is OrderStatus.NEW
 
 
 async def test_a_bracket_lets_its_exits_go(ada: Trader, maker: Trader, venue: Venue):
