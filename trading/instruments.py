@@ -163,6 +163,12 @@ class Instrument:
         """Whether orders may have this price."""
         return price_ticks % self.tick_at(price_ticks) == 0
 
+    def ticks_of(self, numerator: int, denominator: int) -> int:
+        """The price of `numerator / denominator` minor units; 0 where orders cannot have it."""
+        money, tick = numerator * self.money_divisor, denominator * self.money_multiplier
+        ticks = money // tick
+        return ticks if ticks * tick == money and self.is_on_tick(ticks) else 0
+
     def round_down(self, price_ticks: int) -> int:
         """The highest allowed price at or below this one; 0 where there is none."""
         for start, step in reversed(self.tick_table):

@@ -11,6 +11,7 @@ import msgspec
 
 from cloud.exchange.orders.forms import OrderForm
 from cloud.exchange.orders.numbers import ABSENT
+from cloud.exchange.prices import MINOR_PER_MAJOR
 from trading.instruments import Instrument
 from trading.orders import BUY, CANCEL_NEWEST, DAY, GTC, IOC, LIMIT, SELL
 from trading.terms import NewOrder
@@ -18,7 +19,7 @@ from trading.terms import NewOrder
 _SIDES: Final = {"buy": BUY, "sell": SELL}
 _TIMES: Final = {"day": DAY, "gtc": GTC, "ioc": IOC}
 _DIGITS_MAX: Final = 9
-_CENTS: Final = 100
+_POWERS: Final = tuple(10**places for places in range(_DIGITS_MAX + 1))
 
 
 def plain_limit(form: OrderForm, instrument: Instrument, portfolio_id: int) -> NewOrder | None:
@@ -88,9 +89,4 @@ def _ticks(text: bytes, instrument: Instrument) -> int:
     digits = whole + parts
     if not whole or not digits.isdigit() or len(digits) > _DIGITS_MAX or text[-1:] == b".":
         return 0
-    # A tick is multiplier / (divisor * 100) of the currency.
-    numerator = int(digits) * instrument.money_divisor * _CENTS
-    ticks, rest = divmod(numerator, instrument.money_multiplier * int(10 ** len(parts)))
-    if rest or not instrument.is_on_tick(ticks):
-        return 0
-    return ticks
+    return instrument.ticks_of(int(digits) * MINOR_PER_MAJOR, _POWERS[len(parts)])
