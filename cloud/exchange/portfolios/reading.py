@@ -15,7 +15,7 @@ from cloud.exchange.portfolios.errors import (
     PortfolioNotOpenError,
 )
 from cloud.exchange.portfolios.history import EquityHistory
-from cloud.exchange.portfolios.live import LivePortfolio, LivePortfolios
+from cloud.exchange.portfolios.live import LivePortfolio, LivePortfolios, LivePosition
 from cloud.exchange.portfolios.projection import (
     OBSERVED_DAYS_MAX,
     QUANTILES,
@@ -30,6 +30,8 @@ from cloud.exchange.sequencer import ExchangeUnavailable, Sequencer
 from cloud.exchange.wishes import CommittedBatch
 from cloud.kit.clock import Clock
 from cloud.kit.errors import UnavailableError
+from trading.bounds import told
+from trading.portfolio import Position
 
 SPAN_MAX: Final = {
     Timeframe.MINUTE: timedelta(days=8),
@@ -182,15 +184,17 @@ class PortfolioReader:
         committed = portfolio.positions[instrument_id]
         theirs = self._sequencer.engine.venue.portfolios[portfolio.portfolio_id]
         position = theirs.positions[instrument_id]
-        ahead = (position.units, position.cost, position.realised, position.realised_fifo)
-        if ahead != (committed.units, committed.cost, committed.realised, committed.realised_fifo):
-            return None
-        return position.lots()
+        return position.lots() if _told(position) == _told(committed) else None
 
     async def _batch(self) -> None:
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._next)
+
+
+def _told(one: Position | LivePosition) -> tuple[int, int, int, int]:
+    """The figures of a position as events tell them: the engine's own may be larger."""
+    return one.units, told(one.cost), told(one.realised), told(one.realised_fifo)
 
 
 def _shown(portfolio_id: int, worth: int, found: Projection) -> schemas.Projection:

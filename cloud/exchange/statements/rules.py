@@ -12,6 +12,7 @@ from typing import Final
 
 from cloud.exchange.statements.books import Balance, Books
 from cloud.exchange.statements.movements import AnyMovement, CashMove, Split, Trade, UnitsMove
+from trading.bounds import told
 from trading.events import MoveCause
 from trading.instruments import Instrument
 
@@ -179,18 +180,17 @@ class Cutter:
 def disagreements(books: Balance, recorded: Balance) -> list[str]:
     """Where the replayed books and the venue's own records differ; empty when they agree.
 
-    recorded: from the tables the engine's transaction writes; its lots are not compared.
+    recorded: from the tables the engine's transaction writes; its lots are not compared, and what
+        added up beyond FIGURE_MAX is there as that.
     """
     found = [
-        f"{name}: {getattr(books, name)} by the movements, {getattr(recorded, name)} on record"
+        f"{name}: {mine} by the movements, {theirs} on record"
         for name in ("cash", "fees", "realised")
-        if getattr(books, name) != getattr(recorded, name)
+        if (mine := told(getattr(books, name))) != (theirs := getattr(recorded, name))
     ]
-    mine = {h.instrument_id: _figures(books, h.instrument_id) for h in books.holdings}
-    theirs = {h.instrument_id: _figures(recorded, h.instrument_id) for h in recorded.holdings}
-    nothing = (0, 0, 0, 0)
-    for instrument_id in sorted(mine.keys() | theirs.keys()):
-        ours, their = mine.get(instrument_id, nothing), theirs.get(instrument_id, nothing)
+    named = {one.instrument_id for balance in (books, recorded) for one in balance.holdings}
+    for instrument_id in sorted(named):
+        ours, their = _figures(books, instrument_id), _figures(recorded, instrument_id)
         if ours != their:
             found.append(
                 f"instrument {instrument_id}: units, cost, realised, realised FIFO {ours} by the "
@@ -202,5 +202,5 @@ def disagreements(books: Balance, recorded: Balance) -> list[str]:
 def _figures(balance: Balance, instrument_id: int) -> tuple[int, int, int, int]:
     for one in balance.holdings:
         if one.instrument_id == instrument_id:
-            return (one.units, one.cost, one.realised, one.realised_fifo)
+            return (one.units, told(one.cost), told(one.realised), told(one.realised_fifo))
     return (0, 0, 0, 0)
