@@ -4,7 +4,6 @@ Every line of one request carries its correlation id; so does a line of a task t
 request's event.
 """
 
-import contextlib
 import json
 import logging
 import re
@@ -13,6 +12,7 @@ from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 from structlog.typing import EventDict, WrappedLogger
 
 from cloud.kit.settings import Settings
@@ -20,6 +20,10 @@ from cloud.kit.settings import Settings
 CORRELATION_HEADER: Final = "x-correlation-id"
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _JSON: Final = msgspec.json.Encoder(enc_hook=repr)
+
+LINES_LOST: Final = Counter(
+    "curb_log_lines_lost", "Log lines that could not be written: a full disk, a closed pipe."
+)
 
 
 def correlation_id() -> str:
@@ -56,7 +60,7 @@ def set_up_logs(settings: Settings, stream: TextIO = sys.stderr) -> None:
         ]
     else:
         renderer = [structlog.processors.format_exc_info, _json_line]
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -77,7 +81,8 @@ def set_up_logs(settings: Settings, stream: TextIO = sys.stderr) -> None:
 class _Lines:
     """Writes each line at once and in one piece, so that none is lost with the process.
 
-    A disk that is full loses lines; it must not fail the request that wrote them.
+    A disk that is full loses lines; it must not fail the request that wrote them. `LINES_LOST` is
+    where that shows: no line could say it.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -85,11 +90,22 @@ class _Lines:
 
     def msg(self, line: str) -> None:
         """Write one line."""
-        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+        try:
             self._stream.write(line + "\n")
             self._stream.flush()
+        except (OSError, ValueError):  # ValueError: it was closed
+            LINES_LOST.inc()
 
     debug = info = warning = error = critical = msg
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes the lines of libraries."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's name
+        """Count a line that was not written, whatever the reason."""
+        LINES_LOST.inc()
+        super().handleError(record)
 
 
 def _json_line(_: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -4,12 +4,13 @@ import errno
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 
 from cloud.kit.logs import correlation_id, set_up_logs, usable_correlation_id
 from cloud.kit.settings import Settings
@@ -95,6 +96,45 @@ class FullDisk(io.StringIO):
     def write(self, text: str) -> int:
         """Fail as a file on a full disk does."""
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class FullOnFlush(io.StringIO):
+    """Takes lines and cannot put them down."""
+
+    def flush(self) -> None:
+        """Fail as a buffered file on a full disk does."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def closed() -> io.StringIO:
+    """What nobody reads from any more."""
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def lost() -> float:
+    value = REGISTRY.get_sample_value("curb_log_lines_lost_total")
+    assert value is not None
+    return value
+
+
+@pytest.mark.parametrize("make", [FullDisk, FullOnFlush, closed])
+def test_a_line_that_cannot_be_written_is_counted(
+    stream: io.StringIO, make: Callable[[], io.StringIO], monkeypatch: pytest.MonkeyPatch
+):
+    sink = make()
+    set_up_logs(settings("json"), sink)
+    before = lost()
+    structlog.get_logger().info("request", status=200)
+    assert lost() == before + 1
+    # A library's line is; that `logging` tells of it on the same stream helps nobody.
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logging.getLogger("some.library").warning("took %d tries", 3)
+    assert lost() == before + 2
+    set_up_logs(settings("json"), stream)
+    structlog.get_logger().info("request", status=201)
+    assert lost() == before + 2
 
 
 def test_a_full_disk_loses_the_line_and_not_the_work(stream: io.StringIO):
