@@ -7,35 +7,22 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator
 
 import structlog
-import uvicorn
 import uvloop
 
 from cloud.app import build_asgi, open_kit, running, wire_features
 from cloud.exchange.steady_memory import steady_memory
 from cloud.kit.feature import ProcessRole
-from cloud.kit.http_protocol import HttpProtocol
 from cloud.kit.logs import set_up_logs
 from cloud.kit.settings import Settings
-from cloud.kit.whole_frames import WholeFrames
+from cloud.kit.web_server import WebServer
 
 log = structlog.get_logger()
 
-GRACE_S = 5
 SERVING = (ProcessRole.API, ProcessRole.EXCHANGE)
 STUCK_CLIENT_MS = 30_000
 SURVEILLANCE_NICE = 10
-
-
-class Server(uvicorn.Server):
-    """uvicorn, with signals left to `_serve`: its own way ends the process before we close."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Do nothing."""
-        yield
 
 
 def serve(settings: Settings, roles: frozenset[ProcessRole], host: str, port: int) -> None:
@@ -56,21 +43,10 @@ async def _serve(settings: Settings, roles: frozenset[ProcessRole], host: str, p
     listener = _listen(host, port)
     async with open_kit(settings) as kit:
         features = wire_features(kit)
-        config = uvicorn.Config(
+        server = WebServer(
             build_asgi(kit, features, has_api=not roles.isdisjoint(SERVING)),
-            http=HttpProtocol,
-            ws=WholeFrames,
-            ws_max_size=settings.ws_message_bytes_max,
-            # One frame goes to a thousand clients: compressing it for each would cost far more.
-            ws_per_message_deflate=False,
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=65,
-            timeout_graceful_shutdown=GRACE_S,
+            ws_message_bytes_max=settings.ws_message_bytes_max,
         )
-        server = Server(config)
         # What was made until here lives as long as the process: searching it for garbage would
         # stop everything for 120 ms each time, and a thousand live clients with it.
         gc.collect()
@@ -106,7 +82,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _stop_on_signals(server: uvicorn.Server) -> None:
+def _stop_on_signals(server: WebServer) -> None:
     def stop() -> None:
         server.should_exit = True
 

@@ -6,21 +6,20 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
-import uvicorn
-
-from cloud.kit.whole_frames import WholeFrames
+from cloud.kit.settings import Settings
+from cloud.kit.web_server import WebServer
 
 
 @contextlib.asynccontextmanager
-async def serving(asgi: Any, port: int = 0, **settings: Any) -> AsyncIterator[int]:
-    """Serve it on this machine's own address until the block ends; gives the port.
+async def serving(asgi: Any, port: int = 0, *, has_lifespan: bool = True) -> AsyncIterator[int]:
+    """Serve it on this machine's own address until the block ends, as `cloud.serve` does it.
 
-    port: 0 for any that is free. settings: uvicorn's, beside those that the cloud is served with.
+    Gives the port. port: 0 for any that is free. has_lifespan: as of `WebServer`.
     """
     listener = socket.create_server(("127.0.0.1", port))
-    given = {"ws": WholeFrames, "lifespan": "on", **settings}
-    server = uvicorn.Server(uvicorn.Config(asgi, log_config=None, **given))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment] # pytest keeps them
+    server = WebServer(
+        asgi, ws_message_bytes_max=Settings.ws_message_bytes_max, has_lifespan=has_lifespan
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:

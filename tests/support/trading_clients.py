@@ -78,7 +78,7 @@ class Venue:
 async def trading_venue_of(kit: Kit, *more_tasks: str) -> AsyncIterator[Venue]:
     """ACME at 100 dollars and BOLT at 50, both trading, behind a web server; with these tasks."""
     tasks = (*TASKS, *more_tasks)
-    async with venue_app(kit, tasks) as app, serving(app.asgi, lifespan="off") as port:
+    async with venue_app(kit, tasks) as app, serving(app.asgi, has_lifespan=False) as port:
         for one in (ACME, BOLT):
             await app.submit(ListInstrument(0, 0, one))
         await app.submit(SetPhase(0, 0, 0, CONTINUOUS))

@@ -10,6 +10,7 @@ import uvicorn
 from litestar.types import Receive, Scope, Send
 
 from cloud.kit.http_protocol import HELD_BYTES_MAX, HttpProtocol, JoinedWrites
+from tests.support.serving import serving
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -115,20 +116,12 @@ async def test_an_answer_is_one_write(wire: Written):
 @contextlib.asynccontextmanager
 async def listening(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a real server of this app."""
-    config = uvicorn.Config(app, port=0, http=HttpProtocol, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment] # pytest keeps them
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        server.should_exit = True
-        await task
+    async with serving(app, has_lifespan=False) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
 
 
 async def test_a_stream_s_first_part_does_not_wait_for_its_last():

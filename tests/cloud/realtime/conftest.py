@@ -114,7 +114,7 @@ class Server:
         app = Litestar([live_route(self.live)], openapi_config=None, logging_config=None)
         tasks = [asyncio.ensure_future(self.hub.run()), asyncio.ensure_future(self.live.run())]
         try:
-            async with serving(app, self.port, ws_per_message_deflate=False) as self.port:
+            async with serving(app, self.port) as self.port:
                 try:
                     yield self
                 finally:
