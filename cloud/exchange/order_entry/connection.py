@@ -35,6 +35,7 @@ from cloud.exchange.updates.connection import Joined
 from cloud.exchange.updates.feed import Reader
 from cloud.exchange.updates.messages import Ended, Place, Stream
 from cloud.kit.errors import AppError, UnavailableError
+from cloud.kit.outages import is_passing
 from cloud.realtime.frame_queue import FrameQueue
 
 IN_FLIGHT_MAX: Final = 5_000
@@ -42,7 +43,7 @@ QUEUED_FRAMES_MAX: Final = 4_096
 QUEUED_BYTES_MAX: Final = 4 * 1024 * 1024
 AUTH_WITHIN_S: Final = 10.0
 HEARTBEAT_S: Final = 15
-SILENT_HEARTBEATS_MAX: Final = 4
+SILENT_S: Final = 4 * HEARTBEAT_S
 RECHECK_S: Final = 10.0
 """So often the credentials are checked again: a revoked key is cut within this."""
 
@@ -150,10 +151,11 @@ class Connection:
     def end(self, code: EndCode | Ended, message: str) -> None:
         """End the connection; what is queued is not sent any more. Orders sent stay sent."""
         if not self.closed.done():
+            reason = code if isinstance(code, EndCode) else EndCode.UNAVAILABLE
+            # First, so that it ends whatever is wrong with the rest.
+            self.closed.set_result(EndedBecause(reason, message))
             self._queue.clear()
             self.leave_all()
-            reason = code if isinstance(code, EndCode) else EndCode.UNAVAILABLE
-            self.closed.set_result(EndedBecause(reason, message))
 
     def leave_all(self) -> None:
         """The client is gone; its orders are not."""
@@ -296,7 +298,7 @@ class Connection:
             if now_s - self._opened_s >= AUTH_WITHIN_S:
                 self.end(EndCode.AUTH_TIMEOUT, f"No auth came within {AUTH_WITHIN_S:.0f} seconds.")
             return False
-        if now_s - self._heard_s >= HEARTBEAT_S * SILENT_HEARTBEATS_MAX:
+        if now_s - self._heard_s >= SILENT_S:
             self.end(EndCode.SILENT, "Nothing was heard for too long; send a ping now and then.")
             return False
         if now_s - self._sent_s >= HEARTBEAT_S:
@@ -310,10 +312,12 @@ class Connection:
         credentials = self._credentials
         try:
             portfolio_id = await self._gate.portfolio_of(credentials, self._address)
-        except UnavailableError:
-            # It cannot be known now: nobody is cut off for that.
-            return
-        except AppError as problem:
+        except Exception as problem:
+            # What cannot be known now cuts nobody off.
+            if is_passing(problem):
+                return
+            if not isinstance(problem, AppError):
+                raise
             if credentials is self._credentials:
                 self.end(EndCode.REVOKED, problem.message)
             return

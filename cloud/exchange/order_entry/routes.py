@@ -7,6 +7,7 @@ from litestar.handlers import WebsocketRouteHandler
 
 from cloud.accounts.access import public
 from cloud.accounts.client import client_address
+from cloud.events.cancelled import end_if_cancelled
 from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.alpaca.settings import SettingsBook
 from cloud.exchange.order_entry.connection import Connection, EndedBecause, Updates
@@ -19,6 +20,7 @@ from cloud.exchange.order_entry.messages import (
     encode,
     frame_of,
 )
+from cloud.exchange.restarting import Guard
 from cloud.kit.errors import UnauthenticatedError
 from cloud.kit.whole_frames import taking
 from cloud.realtime.attending import Closing, Socket, attend, loop_s
@@ -26,6 +28,8 @@ from cloud.realtime.attending import Closing, Socket, attend, loop_s
 PATH: Final = "/v2/orders/ws"
 CONNECTIONS_MAX: Final = 2_000
 TICK_S: Final = 1.0
+_STOPPING: Final = "The server stops; reconnect in a moment."
+_BROKEN: Final = "Something broke here; reconnect and resume."
 
 
 class AccessGate:
@@ -51,13 +55,17 @@ class AccessGate:
 
 
 class OrderEntry:
-    """Every client of order entry in this process."""
+    """Every client of order entry in this process.
+
+    guard: where a mistake with one client ends, and so does its connection; others go on.
+    """
 
     def __init__(self, desk: OrderDesk, gate: AccessGate, updates: Updates) -> None:
         self._desk = desk
         self._gate = gate
         self._updates = updates
         self._connections: set[Connection] = set()
+        self.guard = Guard("order-entry")
 
     async def serve(self, socket: Socket) -> None:
         """One connection from its opening to its end."""
@@ -78,13 +86,26 @@ class OrderEntry:
         """Heartbeats, deadlines and checks of credentials, until cancelled; then good-bye."""
         try:
             while True:
+                end_if_cancelled()
                 await asyncio.sleep(TICK_S)
                 for connection in tuple(self._connections):
-                    if connection.tick(loop_s()):
-                        await connection.recheck(loop_s())
+                    if not connection.closed.done():
+                        await self._keep_time_of(connection)
         finally:
             for connection in tuple(self._connections):
-                connection.end(EndCode.SHUTTING_DOWN, "The server stops; reconnect in a moment.")
+                self._end(connection, EndCode.SHUTTING_DOWN, _STOPPING)
+
+    async def _keep_time_of(self, connection: Connection) -> None:
+        with self.guard.over():
+            if connection.tick(loop_s()):
+                await connection.recheck(loop_s())
+            return
+        self._end(connection, EndCode.UNAVAILABLE, _BROKEN)
+
+    def _end(self, connection: Connection, code: EndCode, message: str) -> None:
+        """A mistake in what else ends with it keeps no other connection from its end."""
+        with self.guard.over():
+            connection.end(code, message)
 
 
 def _closing(because: EndedBecause) -> Closing:

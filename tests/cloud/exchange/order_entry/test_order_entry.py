@@ -1,12 +1,18 @@
 """Orders over one WebSocket, as a trader's program sees it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
+from cloud.exchange.order_entry.connection import Connection
+from cloud.exchange.order_entry.routes import AccessGate
 from cloud.exchange.public_ids import portfolio_uuid
+from cloud.exchange.restarting import RESTARTED
 from cloud.exchange.tables import REPLACED
+from cloud.exchange.updates.service import TradeUpdates
 from tests.cloud.exchange.order_entry.conftest import EntryClient, entry_of, signed_in
 from tests.support.trading_clients import Trader, Venue
 from trading.commands import SetPhase
@@ -284,6 +290,77 @@ async def test_a_reader_that_does_not_read_is_dropped_and_others_are_served(
             await asyncio.wait_for(slow.socket.wait_closed(), 60)
             assert slow.socket.close_code != 1000
         assert (await other.ask("ping", ref=1))["t"] == "pong"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is kept twenty times a second: a heartbeat and a check of the key each time."""
+    monkeypatch.setattr("cloud.exchange.order_entry.routes.TICK_S", 0.05)
+    monkeypatch.setattr("cloud.exchange.order_entry.connection.HEARTBEAT_S", 0)
+    monkeypatch.setattr("cloud.exchange.order_entry.connection.SILENT_S", 60)
+    monkeypatch.setattr("cloud.exchange.order_entry.connection.RECHECK_S", 0)
+
+
+def mistaken_for(trader: Trader, whole: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, of or about connections, but a mistake for those of this trader."""
+
+    def method(*arguments: Any) -> Any:
+        if any(getattr(one, "portfolio_id", 0) == trader.portfolio_id for one in arguments):
+            raise ZeroDivisionError
+        return whole(*arguments)
+
+    return method
+
+
+@pytest.mark.parametrize(
+    "mistakes",
+    [
+        [(Connection, "tick")],
+        [(Connection, "recheck")],
+        [(Connection, "tick"), (TradeUpdates, "leave")],
+    ],
+)
+@pytest.mark.usefixtures("hurried")
+async def test_a_mistake_with_one_client_ends_its_connection_and_no_other(
+    ada: Trader,
+    maker: Trader,
+    mistakes: list[tuple[type, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = RESTARTED.labels("order-entry")._value.get
+    async with signed_in(maker) as other, signed_in(ada) as client:
+        await client.ask("listen", ref=1)
+        before = counted()
+        for owner, name in mistakes:
+            monkeypatch.setattr(owner, name, mistaken_for(ada, getattr(owner, name)))
+        assert await client.ending() == (1013, "unavailable")
+        assert counted() == before + len(mistakes)
+        assert (await other.ask("ping", ref=1))["t"] == "pong"
+        # The beats that came until then may lie before the answer; these cannot.
+        assert [await other.next() for _ in range(3)] == [{"t": "pong", "ref": 0}] * 3
+    monkeypatch.undo()
+    async with signed_in(ada) as client:
+        assert (await client.ask("ping", ref=1))["t"] == "pong"
+
+
+@pytest.mark.parametrize("outage", [OSError("away"), asyncpg.CannotConnectNowError("starting")])
+@pytest.mark.usefixtures("hurried")
+async def test_nobody_is_cut_off_while_the_database_is_away(
+    ada: Trader, outage: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = RESTARTED.labels("order-entry")._value.get
+    checked = asyncio.Event()
+
+    async def away(*_: object) -> int:
+        checked.set()
+        raise outage
+
+    async with signed_in(ada) as client:
+        before = counted()
+        monkeypatch.setattr(AccessGate, "portfolio_of", away)
+        await asyncio.wait_for(checked.wait(), 20)
+        assert (await client.place(1, qty="1", side="buy", limit_price="90"))["t"] == "ack"
+        assert counted() == before
 
 
 async def flood(client: EntryClient, count: int) -> None:
