@@ -1,7 +1,6 @@
 """What shows the market may break: trade goes on, and soon the truth is shown again."""
 
 import asyncio
-import contextlib
 import random
 
 import pytest
@@ -10,10 +9,10 @@ from structlog.testing import capture_logs
 from cloud.exchange import restarting
 from cloud.exchange.portfolios.live import LivePortfolios
 from cloud.exchange.restarting import RESTARTED, Guard, Restarting, keep_running
-from cloud.exchange.wishes import ExchangeUnavailable, WishTooLarge
+from cloud.exchange.wishes import ExchangeUnavailable
 from tests.cloud.exchange.portfolios.test_live import check_same
 from tests.cloud.exchange.test_tables_follow_the_journal import drive
-from tests.support.exchange import leading_sequencer, wish_of
+from tests.support.exchange import keep_ahead, leading_sequencer, wish_of
 from tests.trading.random_commands import Stream
 from trading import Engine
 from trading.market_data import MarketData
@@ -74,8 +73,6 @@ async def test_whatever_breaks_shows_what_is_committed_or_nothing(kit, clock, se
             with follower.over():
                 raise ZeroDivisionError
 
-    # As under load: what comes is matched beside the commit, so that the engine is ahead of it.
-    monkeypatch.setattr("cloud.exchange.sequencer.EARLY_MIN", 1)
     before = count_of("portfolios")
     # To print a traceback for each would take longer than all the rest.
     with capture_logs():
@@ -91,29 +88,16 @@ async def test_whatever_breaks_shows_what_is_committed_or_nothing(kit, clock, se
             )
             sequencer.subscribe(compare)
             await drive(sequencer, clock, seed * 10, 200, is_settled=True)
-            await keep_ahead(sequencer, seed, 300)
+            stream = Stream(seed, settled=False)
+            stream.at_ns, stream.day = sequencer.engine.venue.at_ns, sequencer.engine.venue.day
+            await keep_ahead(
+                sequencer,
+                (wish_of(stream.next()) for _ in range(600)),
+                lambda receipt: stream.observe(list(receipt.events)),
+            )
     assert min(seen.values()) > 0, seen
     assert count_of("portfolios") - before == seen["broken"]
     assert market.begun > 3
-
-
-async def keep_ahead(sequencer, seed, count):
-    """Two clients by turns: whenever the batch of one commits, that of the other is matched."""
-    stream = Stream(seed, settled=False)
-    stream.at_ns, stream.day = sequencer.engine.venue.at_ns, sequencer.engine.venue.day
-
-    async def client():
-        for _ in range(count):
-            with contextlib.suppress(WishTooLarge):
-                receipt = await sequencer.submit(wish_of(stream.next()))
-                stream.observe(list(receipt.events))
-
-    before = sequencer.engine.sequence
-    async with asyncio.TaskGroup() as group:
-        group.create_task(client())
-        while sequencer.engine.sequence == before:  # noqa: ASYNC110 -- no event tells
-            await asyncio.sleep(0)
-        group.create_task(client())
 
 
 def check_books(data, engine):

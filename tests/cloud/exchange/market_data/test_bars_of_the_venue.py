@@ -11,7 +11,7 @@ from cloud.exchange.market_data.providers.venue import VenueProvider
 from cloud.exchange.market_data.recorder import to_ns
 from cloud.kit.clock import ManualClock
 from tests.cloud.exchange.market_data.feed_rig import make_feed
-from tests.support.exchange import leading_sequencer, wish_of
+from tests.support.exchange import keep_ahead, leading_sequencer, wish_of
 from trading import Engine, commands
 from trading.bars import DAY, MINUTE, SECOND, Bar, start_of
 from trading.events import OrderFilled
@@ -97,6 +97,13 @@ def test_a_trade_that_the_database_had_before_it_was_told_is_counted_once():
     assert [(one.span_s, one.count) for _, one in bars.ended_ones] == [(SECOND, 3)]
 
 
+def trades(count):
+    """Wishes for so many trades."""
+    for _ in range(count):
+        for side in (SELL, BUY):
+            yield wish_of(commands.PlaceOrder(0, 0, order(side)))
+
+
 async def test_every_trade_is_in_one_bar_of_each_span(kit, clock):
     """The clock runs while batches commit, and bars end whenever it says so."""
     bars = Bars()
@@ -110,7 +117,7 @@ async def test_every_trade_is_in_one_bar_of_each_span(kit, clock):
         seeding = asyncio.create_task(provider.run())
         for kind, *fields in OPENING:
             await sequencer.submit(wish_of(kind(0, 0, *fields)))
-        trading = asyncio.create_task(_trade(sequencer, 200))
+        trading = asyncio.create_task(keep_ahead(sequencer, trades(200)))
         while not trading.done():
             clock.advance(timedelta(milliseconds=170))
             feed.advance(clock.now_ms() * MS_NS)
@@ -119,28 +126,12 @@ async def test_every_trade_is_in_one_bar_of_each_span(kit, clock):
         seeding.cancel()
         clock.advance(timedelta(days=2))
         feed.advance(clock.now_ms() * MS_NS)
-    trades = await kit.database.pool.fetch("SELECT instrument_id, at FROM trades")
-    assert len(trades) > 50
+    rows = await kit.database.pool.fetch("SELECT instrument_id, at FROM trades")
+    assert len(rows) > 50
     for span_s in (SECOND, MINUTE, DAY):
         told = [(number, one) for number, one in bars.ended_ones if one.span_s == span_s]
         assert len({(number, one.starts_ns) for number, one in told}) == len(told)
         counts = Counter()
-        for row in trades:
+        for row in rows:
             counts[row["instrument_id"], start_of(to_ns(row["at"]), span_s)] += 1
         assert {(number, one.starts_ns): one.count for number, one in told} == counts
-
-
-async def _trade(sequencer, count):
-    """Two clients by turns, so that one batch is matched while another commits."""
-
-    async def client():
-        for number in range(count):
-            side = SELL if number % 2 else BUY
-            await sequencer.submit(wish_of(commands.PlaceOrder(0, 0, order(side))))
-
-    before = sequencer.engine.sequence
-    async with asyncio.TaskGroup() as group:
-        group.create_task(client())
-        while sequencer.engine.sequence == before:  # noqa: ASYNC110 -- no event tells
-            await asyncio.sleep(0)
-        group.create_task(client())
