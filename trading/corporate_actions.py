@@ -122,41 +122,16 @@ def _fraction_paid(position: Position, numerator: int, denominator: int) -> int:
 def _split_position(
     venue: Venue, portfolio: Portfolio, position: Position, numerator: int, denominator: int
 ) -> None:
-    size = abs(position.units)
-    sign = 1 if position.units > 0 else -1
-    fraction = size * numerator % denominator
-    paid = abs(_fraction_paid(position, numerator, denominator))
-    new_size = size * numerator // denominator
-    # The units that make up the fraction leave with their share of the cost.
-    cost = position.cost * fraction // (size * numerator)
-    position.realised += sign * (paid - cost)
-    position.realised_fifo += sign * (paid - cost)
-    portfolio.realised += sign * (paid - cost)
-    lots = position.lots()
-    position.first_lot = None
-    position.last_lot = None
-    seen = 0
-    placed = 0
-    kept_cost = position.cost - cost
-    for units, lot_cost in lots:
-        seen += abs(units)
-        end = new_size * seen // size
-        share = lot_cost if seen < size else kept_cost
-        kept_cost -= share
-        if end > placed or share != 0:
-            position.add_lot(sign * (end - placed), share)
-        placed = end
-    position.units = sign * new_size
-    position.pending_units = position.pending_units * numerator // denominator
-    position.cost -= cost
+    paid = _fraction_paid(position, numerator, denominator)
+    portfolio.realised += position.split_units(numerator, denominator, paid)
     venue.touch_position(portfolio, position)
-    if new_size == 0 and position.collateral != 0:
+    if position.units == 0 and position.collateral != 0:
         portfolio.held_cash -= position.collateral
         position.collateral = 0
         venue.touch(portfolio)
     if paid != 0:
-        venue.external_cash += sign * paid
-        move_cash(venue, portfolio, sign * paid, MoveCause.SPLIT_FRACTION, 0)
+        venue.external_cash += paid
+        move_cash(venue, portfolio, paid, MoveCause.SPLIT_FRACTION, 0)
 
 
 def _split_price(market: Market, numerator: int, denominator: int) -> None:

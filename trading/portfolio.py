@@ -101,6 +101,41 @@ class Position:
             return cost
         return cost
 
+    def split_units(self, numerator: int, denominator: int, paid: int) -> int:
+        """Make new units of the old ones; gives what it realised.
+
+        paid: for the units that make no whole new one; negative: what a short position pays.
+        """
+        size = abs(self.units)
+        if size == 0:
+            return 0
+        sign = 1 if self.units > 0 else -1
+        fraction = size * numerator % denominator
+        new_size = size * numerator // denominator
+        # The units that make up the fraction leave with their share of the cost.
+        cost = self.cost * fraction // (size * numerator)
+        gain = paid - sign * cost
+        self.realised += gain
+        self.realised_fifo += gain
+        lots = self.lots()
+        self.first_lot = None
+        self.last_lot = None
+        seen = 0
+        placed = 0
+        kept_cost = self.cost - cost
+        for units, lot_cost in lots:
+            seen += abs(units)
+            end = new_size * seen // size
+            share = lot_cost if seen < size else kept_cost
+            kept_cost -= share
+            if end > placed or share != 0:
+                self.add_lot(sign * (end - placed), share)
+            placed = end
+        self.units = sign * new_size
+        self.pending_units = self.pending_units * numerator // denominator
+        self.cost -= cost
+        return gain
+
     def lots(self) -> list[tuple[int, int]]:
         """(units, cost) of every lot, oldest first."""
         found: list[tuple[int, int]] = []

@@ -65,7 +65,7 @@ class Books:
             case UnitsMove():
                 self._move(movement)
             case Split():
-                _split(self._position(movement.instrument_id), movement)
+                self._split(movement)
 
     def apply_all(self, movements: Iterable[AnyMovement]) -> None:
         """Book them one after the other."""
@@ -112,31 +112,6 @@ class Books:
         position.units += move.units
         position.cost += move.cost
 
-
-def _split(position: Position, split: Split) -> None:
-    """What `trading.accounts` does to a position at a split; the tests hold both side by side."""
-    size = abs(position.units)
-    if size == 0:
-        return
-    sign = 1 if position.units > 0 else -1
-    fraction = size * split.numerator % split.denominator
-    new_size = size * split.numerator // split.denominator
-    cost = position.cost * fraction // (size * split.numerator)
-    gain = split.paid - sign * cost
-    position.realised += gain
-    position.realised_fifo += gain
-    lots = position.lots()
-    position.first_lot = None
-    position.last_lot = None
-    seen = placed = 0
-    kept_cost = position.cost - cost
-    for units, lot_cost in lots:
-        seen += abs(units)
-        end = new_size * seen // size
-        share = lot_cost if seen < size else kept_cost
-        kept_cost -= share
-        if end > placed or share != 0:
-            position.add_lot(sign * (end - placed), share)
-        placed = end
-    position.units = sign * new_size
-    position.cost -= cost
+    def _split(self, split: Split) -> None:
+        position = self._position(split.instrument_id)
+        position.split_units(split.numerator, split.denominator, split.paid)
