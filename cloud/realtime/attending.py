@@ -67,9 +67,9 @@ async def attend(
         watched: set[asyncio.Future[Any]] = {*tasks, connection.closed}
         await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        connection.leave_all()
         for task in tasks:
             task.cancel()
+        connection.leave_all()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     if connection.closed.done():
         await _close(socket, closing_of(connection.closed.result()))

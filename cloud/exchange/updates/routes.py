@@ -10,6 +10,7 @@ from cloud.accounts.access import public
 from cloud.accounts.client import client_address
 from cloud.events.cancelled import end_if_cancelled
 from cloud.exchange.alpaca.access import TraderAccess
+from cloud.exchange.restarting import Guard
 from cloud.exchange.updates.connection import (
     RECHECK_S,
     Connection,
@@ -21,6 +22,7 @@ from cloud.exchange.updates.messages import Ended, Place, Stream
 from cloud.exchange.updates.service import TradeUpdates
 from cloud.exchange.wishes import ExchangeUnavailable
 from cloud.kit.errors import AppError, UnauthenticatedError
+from cloud.kit.outages import is_passing
 from cloud.realtime.attending import Socket, attend, loop_s
 
 log = structlog.get_logger()
@@ -67,12 +69,16 @@ class _Desk:
 
 
 class StreamConnections:
-    """Every connection of `/stream` in this process."""
+    """Every connection of `/stream` in this process.
+
+    guard: where a mistake with one client ends, and so does its connection; others go on.
+    """
 
     def __init__(self, updates: TradeUpdates, access: TraderAccess) -> None:
         self._updates = updates
         self._access = access
         self._connections: set[Connection] = set()
+        self.guard = Guard("trade-updates-connections")
 
     async def serve(self, socket: Socket) -> None:
         """One connection from its opening to its end."""
@@ -98,8 +104,7 @@ class StreamConnections:
                 await asyncio.sleep(TICK_S)
                 self._bound()
                 for connection in tuple(self._connections):
-                    if connection.tick(loop_s()):
-                        await self._check(connection)
+                    await self._keep_time_of(connection)
                 self._updates.forget_idle()
         finally:
             for connection in tuple(self._connections):
@@ -123,11 +128,21 @@ class StreamConnections:
                         f"A portfolio has at most {PER_PORTFOLIO_MAX} connections at once.",
                     )
 
+    async def _keep_time_of(self, connection: Connection) -> None:
+        with self.guard.over():
+            if connection.tick(loop_s()):
+                await self._check(connection)
+            return
+        connection.end(Ended.UNAVAILABLE, "Something broke here; reconnect and resume.")
+
     async def _check(self, connection: Connection) -> None:
         try:
             await connection.check_key(loop_s())
-        except AppError as error:
-            log.debug("stream_key_not_checked", error=error.message)
+        except Exception as error:
+            # What cannot be known now cuts nobody off.
+            if not isinstance(error, AppError) and not is_passing(error):
+                raise
+            log.debug("stream_key_not_checked", error=repr(error))
         # Evenly over the time there is: a burst of checks would delay what is live.
         await asyncio.sleep(RECHECK_S / (10 * len(self._connections) + 10))
 

@@ -5,7 +5,7 @@ import uuid
 
 from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.portfolios.live import LivePortfolios
-from cloud.exchange.restarting import Guard, keep_running
+from cloud.exchange.restarting import keep_running
 from cloud.exchange.sequencer import Sequencer
 from cloud.exchange.updates.notices import OrderNotices, Teller
 from cloud.exchange.updates.routes import StreamConnections, stream_route
@@ -43,7 +43,7 @@ def wire(
             NamedTask(
                 "trade-updates",
                 ProcessRole.EXCHANGE,
-                lambda: keep_running(connections.run, Guard("trade-updates-connections")),
+                lambda: keep_running(connections.run, connections.guard),
             ),
             NamedTask("order-notices", ProcessRole.EXCHANGE, notices.run),
         ),

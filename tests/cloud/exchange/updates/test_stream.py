@@ -3,11 +3,15 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
+from cloud.exchange.alpaca.access import TraderAccess
 from cloud.exchange.restarting import RESTARTED
 from cloud.exchange.updates import connection as connection_module
 from cloud.exchange.updates import feed as feed_module
+from cloud.exchange.updates import routes as routes_module
+from cloud.exchange.updates.connection import Connection
 from cloud.exchange.updates.messages import Stream
 from cloud.exchange.updates.service import TradeUpdates
 from tests.cloud.exchange.updates.conftest import stream_of
@@ -285,3 +289,54 @@ async def test_nobody_who_says_nothing_stays(venue: Venue, monkeypatch):
     async with stream_of(venue.url) as client:
         assert (await client.next("goodbye"))["data"]["code"] == "auth_timeout"
         assert (await client.ending())[0] == 4408
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Time is kept twenty times a second, and every key is checked each time."""
+    monkeypatch.setattr(routes_module, "TICK_S", 0.05)
+    monkeypatch.setattr(connection_module, "RECHECK_S", 0.0)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_mistake_with_one_client_ends_its_connection_and_no_other(
+    venue: Venue, ada: Trader, maker: Trader, monkeypatch
+):
+    counted, tick = RESTARTED.labels("trade-updates-connections")._value.get, Connection.tick
+
+    def mistaken(connection, now_s):
+        if connection.portfolio_id == ada.portfolio_id:
+            raise ZeroDivisionError
+        return tick(connection, now_s)
+
+    async with stream_of(venue.url) as client, stream_of(venue.url) as other:
+        await client.authenticate(ada)
+        await other.authenticate(maker)
+        before = counted()
+        monkeypatch.setattr(Connection, "tick", mistaken)
+        assert (await client.drained())[0] == 4503
+        assert counted() == before + 1
+        await other.listen("trade_updates")
+        await venue.app.limit(maker.portfolio_id, SELL, 7, 1_000_000)
+        assert (await other.next("trade_updates"))["data"]["event"] == "new"
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("outage", [OSError("away"), asyncpg.CannotConnectNowError("starting")])
+async def test_nobody_is_cut_off_while_the_database_is_away(
+    venue: Venue, ada: Trader, monkeypatch, outage
+):
+    checked = asyncio.Event()
+
+    async def away(*_):
+        checked.set()
+        raise outage
+
+    counted = RESTARTED.labels("trade-updates-connections")._value.get
+    async with stream_of(venue.url) as client:
+        await client.authenticate(ada)
+        before = counted()
+        monkeypatch.setattr(TraderAccess, "by_key", away)
+        await asyncio.wait_for(checked.wait(), 20)
+        await client.listen("trade_updates")
+        assert counted() == before
