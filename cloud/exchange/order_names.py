@@ -66,9 +66,12 @@ class OrderNames:
 
     def take(self, wish: Wish, rows: tuple[int, ...]) -> None:
         """The wish's command made these rows: its names stand for them, in order."""
+        known = self._known[wish.portfolio_id]
+        before = len(known)
         for name, row in zip(wish.client_order_ids, rows, strict=False):
             if name:
-                self._note(wish.portfolio_id, name, row)
+                known[name] = row
+        self._count += len(known) - before
         if self._count > KEPT_MAX:
             self._evict()
 

@@ -219,8 +219,9 @@ def _placed(ref: int, receipt: Receipt) -> ToClient:
                 state = EXPIRED
         elif isinstance(event, OrderRejected):
             return _refused(ref, receipt.sequence, event.reason)
-    first, *legs = map(order_text, receipt.order_ids)
-    return Ack(ref, receipt.sequence, first, tuple(legs), STATUS_WORDS[state], filled, value)
+    rows = receipt.order_ids
+    legs = tuple(map(order_text, rows[1:])) if len(rows) > 1 else ()
+    return Ack(ref, receipt.sequence, order_text(rows[0]), legs, STATUS_WORDS[state], filled, value)
 
 
 def _replaced(ref: int, receipt: Receipt) -> ToClient:
