@@ -31,6 +31,7 @@ from cloud.events.event import Event
 from cloud.events.outbox import WAKE_CHANNEL, Wakeup
 from cloud.events.retry import is_passing, retry_delay_s
 from cloud.kit.database import Database
+from cloud.kit.outages import ASYNCPG_ERRORS
 from cloud.kit.redis import Redis, RedisError
 
 log = structlog.get_logger()
@@ -108,7 +109,7 @@ class Relay:
             try:
                 async with self._database.pool.acquire() as connection:
                     await self._lead(connection)
-            except (OSError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, RedisError, *ASYNCPG_ERRORS) as error:
                 if not is_passing(error):
                     raise
                 self._failures += 1

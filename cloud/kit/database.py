@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import (
 
 from cloud.kit import columns
 from cloud.kit.errors import AppError
+from cloud.kit.outages import ASYNCPG_ERRORS
 from cloud.kit.settings import Settings, SettingsError
 
 __all__ = ["AsyncSession", "Database", "bare", "columns"]
@@ -58,7 +59,7 @@ class Database:
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await self.pool.fetchval("SELECT 1")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, TimeoutError, *ASYNCPG_ERRORS):
             return False
         return True
 

@@ -15,6 +15,14 @@ _PASSING_CLASSES: Final = ("08", "53")
 _PASSING_CODES: Final = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03"})
 
 
+ASYNCPG_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a statement on a connection of asyncpg raises, beside OSError and TimeoutError. The last of
+them where the database has begun to say why it ends the connection, and asyncpg still reads it."""
+
 _UNSTORABLE_TEXT: Final = "22021"
 
 
@@ -33,7 +41,8 @@ def is_passing(error: BaseException) -> bool:
         | RedisError
         | UnavailableError
         | PoolTimeoutError
-        | asyncpg.InterfaceError,
+        | asyncpg.InterfaceError
+        | asyncpg.InternalClientError,
     )
 
 

@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import Final
 
-import asyncpg
 import structlog
 
 from cloud.devices.database import Pool
@@ -18,6 +17,7 @@ from cloud.devices.sites.tables import ENROLLED
 from cloud.devices.wake import Work
 from cloud.events.cancelled import end_if_cancelled
 from cloud.kit.database import Database
+from cloud.kit.outages import ASYNCPG_ERRORS
 from protocols.site import SiteDesired, SiteOnline, SiteReport
 
 POLL_S: Final = 0.5
@@ -118,7 +118,7 @@ class Downlink:
                 await channel.run_once()
             except LinkDownError:
                 await asyncio.sleep(_RETRY_S)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*ASYNCPG_ERRORS, OSError) as error:
                 log.warning("site_not_served", site=channel.site, error=str(error))
                 await asyncio.sleep(_RETRY_S)
 
@@ -133,7 +133,7 @@ class Downlink:
                     self.tell(Work.COMMAND, site)
                 await self._tools.commands.give_up()
                 await self._notice_silence()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*ASYNCPG_ERRORS, OSError) as error:
                 log.warning("downlink_poll_failed", error=str(error))
             await asyncio.sleep(POLL_S)
 
@@ -152,7 +152,7 @@ class Downlink:
             self._permissions_dirty.clear()
             try:
                 await self._permissions.write()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*ASYNCPG_ERRORS, OSError) as error:
                 log.warning("broker_permissions_not_written", error=str(error))
                 self._permissions_dirty.set()
                 await asyncio.sleep(_RETRY_S)

@@ -19,6 +19,7 @@ from cloud.devices.mqtt.decode import BadPayload, DecodedBatch, decode_batch, de
 from cloud.devices.mqtt.link import LinkDownError
 from cloud.devices.mqtt.store import EventStore, Outcome, is_poison
 from cloud.events.cancelled import end_if_cancelled
+from cloud.kit.outages import ASYNCPG_ERRORS
 from protocols.portable import topics, version
 from protocols.site import EventsAck, SiteOnline, SiteReport
 
@@ -124,7 +125,7 @@ class Ingress:
             site, bad = await self._refused.get()
             try:
                 await self._on_bad(site, bad)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*ASYNCPG_ERRORS, OSError) as error:
                 log.warning("quarantine_failed", site=site, error=str(error))
 
     async def _store_batches(self) -> None:
@@ -157,7 +158,7 @@ class Ingress:
                 # A group that is refused again and again holds up every site behind it: then the
                 # events to blame are found and set aside. An outage is waited out.
                 outcome = await self._store.store(group, is_patient=refusals < REFUSALS_MAX)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*ASYNCPG_ERRORS, OSError) as error:
                 if not failures:
                     log.warning("events_not_stored", error=str(error))
                 failures += 1

@@ -17,6 +17,7 @@ from cloud.events.cancelled import end_if_cancelled
 from cloud.exchange.market_data import metrics
 from cloud.exchange.market_data.feed import Quote
 from cloud.exchange.market_data.listed import Listed
+from cloud.kit.outages import ASYNCPG_ERRORS
 from trading.bars import SECOND, Bar
 from trading.market_data import Update
 
@@ -93,7 +94,7 @@ class Recorder:
             await asyncio.sleep(WRITE_EVERY_S)
             try:
                 await self.write()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (*ASYNCPG_ERRORS, OSError, TimeoutError) as error:
                 if not is_away:
                     log.warning("market_history_waits", error=repr(error))
                 is_away = True

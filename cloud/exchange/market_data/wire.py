@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import structlog
 
 from cloud.accounts.access import Authenticator
@@ -30,6 +29,7 @@ from cloud.exchange.restarting import Guard, keep_running
 from cloud.exchange.sequencer import Sequencer
 from cloud.kit.clock import Clock
 from cloud.kit.feature import Feature, Kit, NamedTask, ProcessRole
+from cloud.kit.outages import ASYNCPG_ERRORS
 from cloud.realtime.wire import Realtime
 
 log = structlog.get_logger()
@@ -141,7 +141,7 @@ async def prune_for_ever(recorder: Recorder, clock: Clock) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
         try:
             await recorder.prune(clock.now())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*ASYNCPG_ERRORS, OSError, TimeoutError) as error:
             log.warning("market_history_not_pruned", error=repr(error))
 
 

@@ -23,6 +23,7 @@ from cloud.exchange.updates.fold import Fold
 from cloud.exchange.updates.messages import Ended, Place, Start, Started, Stream, encode, frame
 from cloud.exchange.updates.worth import WorthTeller
 from cloud.exchange.wishes import CommittedBatch
+from cloud.kit.outages import ASYNCPG_ERRORS
 
 KEPT_AFTER_LAST_S: Final = 600.0
 """A portfolio nobody listens to is followed on for so long: who comes back in time may resume."""
@@ -123,7 +124,7 @@ class TradeUpdates:
             if task.cancelled():
                 raise ExchangeUnavailable("What is told begins anew; try again.")
             task.result()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, TimeoutError, *ASYNCPG_ERRORS) as error:
             raise ExchangeUnavailable("The database does not answer; try again.") from error
         if portfolio_id not in self._feeds:
             raise ExchangeUnavailable("What is told begins anew; try again.")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import asyncpg
 from redis.asyncio.client import PubSub
 from sqlalchemy import text
 
@@ -170,6 +171,25 @@ async def test_a_leader_whose_connection_is_cut_leads_again(stage: Stage):
             )
         await stage.tell(2)
         await eventually(lambda: heard.in_effect == [1, 2])
+
+
+async def test_a_leader_whose_connection_is_ending_leads_again(stage: Stage, monkeypatch):
+    """What asyncpg says of a statement while it reads why the database ends the connection."""
+    relay_once, failed = relay_module.Relay._relay_once, []
+
+    async def ending_once(relay, connection):
+        if not failed:
+            failed.append(connection)
+            raise asyncpg.InternalClientError("another operation (2) is in progress")
+        return await relay_once(relay, connection)
+
+    monkeypatch.setattr(relay_module.Relay, "_relay_once", ending_once)
+    heard = Heard()
+    bus = stage.bus("stays", heard)
+    async with running(stage.relay(bus).run(), bus.run()):
+        await stage.tell(1)
+        await eventually(lambda: heard.in_effect == [1])
+    assert failed
 
 
 async def test_what_an_emptied_store_forgot_is_published_again(stage: Stage):
