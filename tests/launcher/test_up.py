@@ -204,6 +204,8 @@ def test_keys_buy_and_cancel_on_the_ladder(system):
         assert placed.returncode == 0, placed.stderr
         # The bar is drawn from the market data, the price itself may be from the list of orders.
         press(b"", "▪".encode())
+        # And it knows of the order: what it does not know of it cannot cancel.
+        press(b"", b"33m       3\x1b")
         press(b"\x1b[A\x1b[Bb", b"buy 10 at 6.99: new")
         press(b"C", b"2 of 2 cancelled.")
         os.write(ours, b"q")
