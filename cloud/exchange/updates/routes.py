@@ -104,7 +104,8 @@ class StreamConnections:
                 await asyncio.sleep(TICK_S)
                 self._bound()
                 for connection in tuple(self._connections):
-                    await self._keep_time_of(connection)
+                    if not connection.closed.done():
+                        await self._keep_time_of(connection)
                 self._updates.forget_idle()
         finally:
             for connection in tuple(self._connections):

@@ -292,6 +292,30 @@ async def test_a_reader_that_does_not_read_is_dropped_and_others_are_served(
         assert (await other.ask("ping", ref=1))["t"] == "pong"
 
 
+async def test_what_comes_behind_a_message_that_takes_waiting_for_waits_too(
+    ada: Trader, maker: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow, is_following, may_follow = TradeUpdates.follow, asyncio.Event(), asyncio.Event()
+
+    async def slowly(updates: TradeUpdates, portfolio_id: int) -> None:
+        is_following.set()
+        await may_follow.wait()
+        await follow(updates, portfolio_id)
+
+    monkeypatch.setattr(TradeUpdates, "follow", slowly)
+    order = {"symbol": "ACME", "qty": "1", "side": "buy", "type": "limit", "limit_price": "90"}
+    async with signed_in(ada) as client, signed_in(maker) as other:
+        await client.send("listen", ref=1)
+        await asyncio.wait_for(is_following.wait(), 20)
+        await client.send("ping", ref=2)
+        await client.send("place", ref=3, order={**order, "time_in_force": "day"})
+        # By the time others have been answered, these have been read.
+        assert (await other.place(1, qty="1", side="sell", limit_price="110"))["t"] == "ack"
+        may_follow.set()
+        assert [(await client.next())["t"] for _ in range(2)] == ["listening", "pong"]
+        assert {(await client.next())["t"] for _ in range(2)} == {"ack", "update"}
+
+
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is kept twenty times a second: a heartbeat and a check of the key each time."""
